@@ -1,0 +1,50 @@
+# Everything a newcomer types. `make` alone lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+# A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo test test-slow lint types layers check bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(BIN)/.ready ## everything into .venv, from the lock
+
+$(BIN)/.ready: requirements.lock requirements-uv.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements-uv.lock requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## a year at three airports: the whole loop on real data
+	$(BIN)/python examples/flights/demo.py
+
+test: setup ## all tests
+	$(BIN)/python -m pytest
+
+test-slow: setup ## the long ones
+	$(BIN)/python -m pytest -m slow -o addopts="-q --import-mode=importlib --strict-markers"
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+check: lint types layers ## lint, types and layers
+
+bench: setup ## benchmarks against peers: make bench [ONLY=name]
+	$(BIN)/python benchmarks/run.py $(ONLY)
+
+lock: ## pin the newest versions that fit pyproject.toml
+	printf 'uv\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes - -o requirements-uv.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes \
+		--no-emit-package pandas --no-emit-package python-dateutil --all-extras --group dev --group example pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and what the example wrote
+	rm -rf .venv examples/flights/.penstock examples/flights/data examples/flights/penstock.lock

@@ -1,0 +1,369 @@
+"""The project file, typed. One class per section, in the order of the seven steps.
+
+Every model is frozen and refuses unknown keys. A default shown here is the default.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_duration(text: object) -> timedelta:
+    """`20ms`, `90s`, `10m`, `3h`, `31d` or `2w` as a timedelta. ValueError otherwise."""
+    if isinstance(text, timedelta):
+        return text
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", str(text).strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a duration such as 20ms, 90s, 10m, 3h, 31d or 2w")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest text that `parse_duration` reads back."""
+    seconds = value.total_seconds()
+    for unit in ("w", "d", "h", "m", "s", "ms"):
+        count = seconds / _UNITS[unit]
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
+def _parse_percent(value: object) -> object:
+    """`5%` is 0.05."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=str),
+    PlainSerializer(format_duration, return_type=str),
+]
+Share = Annotated[float, BeforeValidator(_parse_percent, json_schema_input_type=float | str), Field(ge=0, le=1)]
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+Window = Annotated[str, Field(pattern=r"^[1-9]\d*(m|h|d|w|mo)$", description="1h, 1d, 1w, 1mo")]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str])]
+
+
+class Section(BaseModel):
+    """A part of the project file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- 1 objective ---------------------------------------------------------------------------------
+
+
+class Target(Section):
+    """What is predicted."""
+
+    column: str
+    task: Literal["binary", "multiclass", "regression"]
+    positive: bool | int | str | None = None  # binary: the value that counts as the event
+
+    @model_validator(mode="after")
+    def _binary_names_its_event(self) -> "Target":
+        if self.task == "binary" and self.positive is None:
+            raise ValueError("a binary target needs `positive`: the value that counts as the event")
+        if self.task != "binary" and self.positive is not None:
+            raise ValueError(f"`positive` has no meaning for a {self.task} target")
+        return self
+
+
+class Costs(Section):
+    """What each kind of mistake costs, for a binary target."""
+
+    false_negative: float = Field(ge=0)
+    false_positive: float = Field(ge=0)
+    unit: str = ""
+
+
+class Kpi(Section):
+    """A number the business watches; a gate on `metric` later."""
+
+    name: str
+    metric: str
+    goal: Literal["minimise", "maximise"]
+    target: float
+    unit: str = ""
+
+
+class Bound(Section):
+    """The least or the most a metric may be."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _one_side_at_least(self) -> "Bound":
+        if self.min is None and self.max is None:
+            raise ValueError("a threshold needs `min` or `max`")
+        return self
+
+
+class Slas(Section):
+    """What the service promises."""
+
+    latency_p95: Duration | None = None  # one request, through the packaged bundle
+    availability: Share | None = None
+    freshness: Duration | None = None  # age of the newest training row
+
+
+class Objective(Section):
+    """The agreed goal; its digest is what stakeholders sign."""
+
+    problem: str
+    decision: str
+    owner: str
+    serving: Literal["realtime", "batch", "streaming"] = "realtime"
+    target: Target
+    costs: Costs | None = None
+    kpis: tuple[Kpi, ...] = ()
+    thresholds: dict[str, Bound] = {}
+    slas: Slas = Slas()
+
+
+# --- 2 data --------------------------------------------------------------------------------------
+
+
+class Dataset(Section):
+    """Where rows come from and what identifies them."""
+
+    source: str  # a path, a glob, or module:function
+    mode: Literal["snapshot", "append"] = "snapshot"  # append: files not seen before are added
+    key: Names = ()
+    time: str | None = None
+    contract: str | None = None  # contracts/NAME.yaml
+    max_quarantined: Share = 0.05
+
+
+class Transform(Section):
+    """A function from dataset versions to a dataset version: `def f(a: LazyFrame, b: LazyFrame) -> LazyFrame`."""
+
+    function: Reference
+    inputs: Names = Field(alias="from")
+
+
+class FeatureView(Section):
+    """A function that computes features.
+
+    from: request     def f(requests: DataFrame) -> DataFrame            rows out == rows in, same order
+    from: DATASET     def f(rows: LazyFrame) -> LazyFrame                keeps `entity` and `time`; joined as of
+                                                                         the time the prediction is asked for
+    """
+
+    function: Reference
+    source: str = Field(alias="from")
+    entity: Names = ()
+    time: str | None = None
+    available: Duration = timedelta(0)  # rows are known this long after `time`
+    ttl: Duration | None = None  # older rows count as missing
+
+    @model_validator(mode="after")
+    def _stored_views_name_entity_and_time(self) -> "FeatureView":
+        if self.source == "request":
+            if self.entity or self.time or self.ttl or self.available:
+                raise ValueError("a view `from: request` takes no entity, time, available or ttl")
+        elif not self.entity or not self.time:
+            raise ValueError(f"a view from dataset {self.source!r} needs `entity` and `time`")
+        return self
+
+
+class Data(Section):
+    """Datasets, what is derived from them, and the features of an example."""
+
+    datasets: dict[Name, Dataset] = {}
+    transforms: dict[Name, Transform] = {}
+    examples: str | None = None  # the dataset or transform with one row per example
+    request: tuple[str, ...] = ()  # columns of an example that are known when a prediction is asked for
+    key: str | None = None  # the request column that names an example; feedback joins on it
+    time: str | None = None  # the request column that says when the prediction is asked for
+    features: dict[Name, FeatureView] = {}
+
+
+# --- 3 train -------------------------------------------------------------------------------------
+
+
+class Train(Section):
+    """How a model is made: `def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator`."""
+
+    function: Reference
+    params: dict[str, Any] = {}
+    seed: int = 7
+    threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
+    holdout: Annotated[str, Field(pattern=r"^(last|random) (\d+(\.\d+)?%|\d+(h|d|w))$")] = "random 20%"
+    since: str | None = None  # use examples from this time on
+
+    @model_validator(mode="after")
+    def _random_takes_a_share(self) -> "Train":
+        if self.holdout.startswith("random") and not self.holdout.endswith("%"):
+            raise ValueError("a random holdout is a share: `random 20%`")
+        return self
+
+
+# --- 4 validate ----------------------------------------------------------------------------------
+
+
+class Gate(Section):
+    """One condition on a candidate.
+
+    {metric: roc_auc, min: 0.64}                              absolute
+    {metric: roc_auc, against: champion, rule: non_inferior, margin: 0.005}
+    {metric: log_loss, against: baseline, rule: superior}     better than always answering the prior or the mean
+    {metric: recall, by: carrier, max_gap: 0.15}              between groups
+    {metric: roc_auc, slices: [carrier], min: 0.6}            in every slice
+    """
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    against: Literal["champion", "baseline"] | None = None
+    rule: Literal["non_inferior", "superior"] | None = None
+    margin: float = Field(default=0.0, ge=0)
+    by: str | None = None
+    max_gap: float | None = Field(default=None, ge=0)
+    slices: Names = ()
+    min_n: int = Field(default=100, ge=1)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    severity: Literal["block", "warn"] = "block"
+
+    @model_validator(mode="after")
+    def _exactly_one_kind(self) -> "Gate":
+        kinds = [self.min is not None or self.max is not None, self.against is not None, self.max_gap is not None]
+        if sum(kinds) != 1:
+            raise ValueError("a gate has either `min`/`max`, or `against`, or `by` with `max_gap`")
+        if (self.against is None) != (self.rule is None):
+            raise ValueError("`against` and `rule` go together")
+        if (self.by is None) != (self.max_gap is None):
+            raise ValueError("`by` and `max_gap` go together")
+        return self
+
+
+class Validate(Section):
+    """What a candidate must show. The objective's thresholds, KPIs and SLAs are always gates too."""
+
+    gates: tuple[Gate, ...] = ()
+    slices: tuple[str, ...] = ()  # request columns whose groups the report shows
+    cases: str | None = None  # a directory of known cases
+
+
+# --- 5 deliver -----------------------------------------------------------------------------------
+
+
+class Approvals(Section):
+    """Roles that must say yes before a model enters a state."""
+
+    staging: Names = ()
+    production: Names = ()
+
+
+class Server(Section):
+    """The serving process."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    durability: Literal["process", "disk"] = "process"  # an answered prediction survives: kill -9 | power loss
+    max_rows: int = Field(default=10_000, ge=1)  # in one request
+    max_body: int = Field(default=32 * 1024 * 1024, ge=1024)  # bytes
+
+
+class Deliver(Section):
+    """Where the model answers, and who lets it."""
+
+    endpoint: Name = "default"
+    approvals: Approvals = Approvals()
+    promote: Literal["by_hand", "when_gates_pass"] = "by_hand"  # what the loop does with a candidate that passes
+    server: Server = Server()
+
+
+# --- 6 monitor -----------------------------------------------------------------------------------
+
+
+class AlertRule(Section):
+    """A bound on a monitored number.
+
+    {metric: roc_auc, below: 0.62, severity: page}
+    {metric: psi, above: 0.2, windows: 2}            two windows in a row
+    """
+
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    features: Names = ()  # for psi and missing_rate; () means every feature
+    windows: int = Field(default=1, ge=1)
+    min_n: int = Field(default=100, ge=1)
+    severity: Literal["info", "warn", "page"] = "warn"
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "AlertRule":
+        if (self.above is None) == (self.below is None):
+            raise ValueError("an alert has either `above` or `below`")
+        return self
+
+
+class Monitor(Section):
+    """What is watched in production."""
+
+    window: Window = "1d"
+    labels_after: Duration = timedelta(0)  # how long a label may take; younger windows are not judged on quality
+    alerts: tuple[AlertRule, ...] = ()
+    webhook: SecretStr | None = None  # POSTed a JSON body when an alert opens or resolves
+
+
+# --- 7 improve -----------------------------------------------------------------------------------
+
+
+class Trigger(Section):
+    """When to retrain: one of `alert` (a monitored metric's alert is open), `every`, `new_data`."""
+
+    alert: str | None = None
+    every: Duration | None = None
+    new_data: str | None = None  # a dataset: its version is newer than the champion's
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Trigger":
+        if sum(value is not None for value in (self.alert, self.every, self.new_data)) != 1:
+            raise ValueError("a trigger has exactly one of `alert`, `every`, `new_data`")
+        return self
+
+    @property
+    def name(self) -> str:
+        """`alert roc_auc`, `every 31d`, `new data flights`"""
+        if self.alert:
+            return f"alert {self.alert}"
+        return f"every {format_duration(self.every)}" if self.every else f"new data {self.new_data}"
+
+
+class Retrain(Section):
+    """When the loop retrains by itself, and how often at most."""
+
+    on: tuple[Trigger, ...] = ()
+    cooldown: Duration = timedelta(days=1)
+
+
+class Improve(Section):
+    """What the loop does by itself."""
+
+    retrain: Retrain = Retrain()
+    tick: Duration = timedelta(minutes=1)  # how often `penstock up` looks
+
+
+class Config(Section):
+    """penstock.yaml"""
+
+    name: Name
+    objective: Objective | None = None
+    data: Data = Data()
+    train: Train | None = None
+    validation: Validate = Field(default=Validate(), alias="validate")
+    deliver: Deliver = Deliver()
+    monitor: Monitor = Monitor()
+    improve: Improve = Improve()
+    ledger: SecretStr | None = None  # SQLAlchemy URL; default: SQLite in .penstock
+    store: str = ".penstock/store"
