@@ -1,0 +1,115 @@
+"""Run a step, or find that it has been run."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.digest import canonical_json, digest_value
+from penstock.errors import Conflict
+from penstock.ledger import Execution, Ledger, hold_lease, utc_now
+
+POLL_SECONDS = 0.2
+WAIT_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Work with a name.
+
+    inputs   everything that decides the result, as JSON: digests of versions and code, settings
+    work     called when those inputs are new; returns the ids of what it made
+    """
+
+    name: str
+    inputs: Mapping[str, Any]
+    work: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step gave, and why it ran or did not."""
+
+    step: str
+    key: str
+    outputs: Mapping[str, Any]
+    cached: bool
+    why: str
+    seconds: float
+
+
+def step_key(step: Step) -> str:
+    """The digest that names this work."""
+    return digest_value({"step": step.name, "inputs": step.inputs})
+
+
+def run_step(ledger: Ledger, step: Step) -> Outcome:
+    """The outputs of `step`: remembered if its inputs were seen before, worked out otherwise.
+
+    When another process works on the same inputs, waits for it and takes its result.
+    Whatever `step.work` raises passes through, and nothing is remembered.
+    """
+    key = step_key(step)
+    if found := _remembered(ledger, step, key):
+        return found
+    with ExitStack() as stack:
+        if found := _enter(ledger, step, key, stack):
+            return found
+        why = _why(ledger, step)
+        started = time.perf_counter()
+        outputs = dict(step.work())
+        seconds = time.perf_counter() - started
+        inputs = dict(step.inputs)
+        with ledger.write() as transaction:
+            transaction.put(Execution(key, step.name, inputs, outputs, seconds, utc_now()))
+    return Outcome(step.name, key, outputs, cached=False, why=why, seconds=seconds)
+
+
+def _enter(ledger: Ledger, step: Step, key: str, stack: ExitStack) -> Outcome | None:
+    """Take the right to work on `key`, or return what another process made of it meanwhile."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            stack.enter_context(hold_lease(ledger, f"step:{key}"))
+            return _remembered(ledger, step, key)
+        except Conflict:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        if found := _remembered(ledger, step, key):
+            return found
+
+
+def _remembered(ledger: Ledger, step: Step, key: str) -> Outcome | None:
+    with ledger.read() as reader:
+        done = reader.get(Execution, key=key)
+    if done is None:
+        return None
+    return Outcome(step.name, key, done.outputs, cached=True, why="inputs unchanged", seconds=0.0)
+
+
+def _why(ledger: Ledger, step: Step) -> str:
+    """What is new since the step last ran."""
+    with ledger.read() as reader:
+        last = reader.find(Execution, step=step.name, order_by="-finished_at", limit=1)
+    if not last:
+        return "first run"
+    changed = list(_differences(last[0].inputs, step.inputs))
+    return ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+
+
+def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """`code changed`, `params.depth 4 → 6`, `data.flights added`: one text per difference."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted(set(before) | set(after)):
+            inner = f"{path}.{name}" if path else name
+            if name not in before:
+                yield f"{inner} added"
+            elif name not in after:
+                yield f"{inner} removed"
+            else:
+                yield from _differences(before[name], after[name], inner)
+    elif canonical_json(before) != canonical_json(after):
+        short = all(isinstance(side, int | float | bool) or (isinstance(side, str) and len(side) < 24) for side in (before, after))
+        yield f"{path} {before} → {after}" if short else f"{path} changed"

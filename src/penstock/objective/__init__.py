@@ -1,0 +1,9 @@
+"""Step 1: the agreed goal. Written once in the project file, signed by people, judged by the gates.
+
+A signature binds to the digest of the objective: change a word of it and it must be signed anew.
+"""
+
+from penstock.objective.sheet import sheet
+from penstock.objective.signing import Agreement, agreement, objective_digest, sign
+
+__all__ = ["Agreement", "agreement", "objective_digest", "sheet", "sign"]
