@@ -20,7 +20,7 @@ def canonical_json(value: Any) -> bytes:
     return text.encode()
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """Digest of bytes."""
     from blake3 import blake3
 

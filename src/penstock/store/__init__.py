@@ -1,0 +1,21 @@
+"""Immutable bytes: everything that a version consists of.
+
+A *blob* is a file named by the digest of its bytes. A *table* is rows in Parquet blobs, its parts. A
+*manifest* names a table's schema, parts, parents and producer; it is itself a blob, and its digest is
+the version's id, the *commit*. The *lock file* pins a commit per dataset and is kept in Git.
+
+    store = Store.open(Path(".penstock/store"))
+    table = store.write_table(frame)
+    commit = store.commit(Manifest(table.schema, table.parts, producer="ingest"))
+    store.scan(commit).collect()
+
+Nothing is ever changed in place; reading verifies; what nobody refers to is collected.
+"""
+
+from penstock.store.collect import Swept
+from penstock.store.lock import Pin, read_lock, write_lock
+from penstock.store.manifest import Manifest, Part, Table
+from penstock.store.store import Store
+from penstock.store.verify import Damage
+
+__all__ = ["Damage", "Manifest", "Part", "Pin", "Store", "Swept", "Table", "read_lock", "write_lock"]

@@ -1,0 +1,240 @@
+"""Blobs: immutable files named by the digest of their bytes.
+
+    blobs/ab/ab12…    a blob, read-only
+    tmp/…             drafts of writers at work, or left behind by killed ones
+    sweeping          locked while a sweep decides about one blob
+
+A writer fills a draft, syncs it, renames it to its final name and syncs the directory, so a final
+name always holds whole bytes, whatever kills the writer and whenever.
+"""
+
+import errno
+import fcntl
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from penstock.digest import CHUNK, digest_bytes, digest_file, short
+from penstock.errors import Damaged, PenstockError, UsageError
+from penstock.ids import new_id
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_Stamp = tuple[int, int, int]  # size, mtime_ns, inode
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Bytes on disk that have no final name yet."""
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """The blobs under `root`. Reading never writes; the directories appear with the first blob."""
+
+    root: Path
+    _verified: dict[str, _Stamp] = field(default_factory=dict, compare=False, repr=False)
+
+    def location(self, digest: str) -> Path:
+        """Where the blob is, or would be."""
+        if not _DIGEST.fullmatch(digest):
+            raise UsageError(f"not a digest: {digest!r}", expected="64 hexadecimal characters")
+        return self.root / "blobs" / digest[:2] / digest
+
+    def has(self, digest: str) -> bool:
+        """Whether there is a file of that name; its bytes are not looked at."""
+        return self.location(digest).is_file()
+
+    def read(self, digest: str) -> bytes:
+        """The bytes, verified now."""
+        path = self.location(digest)
+        with _reading(digest, path):
+            data = path.read_bytes()
+        _compare(digest, digest_bytes(data), path)
+        return data
+
+    def path(self, digest: str) -> Path:
+        """The file, verified once in this process unless its size, time or inode changed since."""
+        path = self.location(digest)
+        with _reading(digest, path):
+            stamp = _stamp(path)
+        if self._verified.get(digest) != stamp:
+            self.check(digest)
+            self._verified[digest] = stamp
+        return path
+
+    def check(self, digest: str) -> None:
+        """Read the whole blob and raise Damaged unless it is what its name says."""
+        path = self.location(digest)
+        with _reading(digest, path):
+            actual = digest_file(path)
+        _compare(digest, actual, path)
+
+    def is_json(self, digest: str) -> bool:
+        """Whether the blob looks like a JSON object or array: its first character says so."""
+        path = self.location(digest)
+        with _reading(digest, path), path.open("rb") as file:
+            return file.read(64).lstrip()[:1] in (b"{", b"[")
+
+    def digests(self) -> Iterator[str]:
+        """Every blob there is, in order."""
+        for directory in sorted((self.root / "blobs").glob("??")):
+            yield from sorted(path.name for path in directory.iterdir() if _DIGEST.fullmatch(path.name))
+
+    def put(self, data: bytes | memoryview) -> str:
+        """Keep bytes; returns their digest. Bytes that are already there cost no write."""
+        made = self.draft(data)
+        if isinstance(made, Draft):
+            self.publish([made])
+            return made.digest
+        return made
+
+    def draft(self, data: bytes | memoryview) -> Draft | str:
+        """Bytes on disk for a later `publish`, or their digest when they are already kept."""
+        digest = digest_bytes(data)
+        if self.keep(digest):
+            return digest
+        with self._draft() as (file, path):
+            file.write(data)
+        return Draft(digest, path)
+
+    def put_file(self, source: Path) -> str:
+        """Keep a copy of a file, hashed while it is copied; a later edit of `source` changes nothing here."""
+        from blake3 import blake3
+
+        hasher = blake3()
+        with source.open("rb") as original, self._draft() as (file, path):
+            while chunk := original.read(CHUNK):
+                hasher.update(chunk)
+                file.write(chunk)
+        digest = hasher.hexdigest()
+        if self.keep(digest):
+            path.unlink()
+        else:
+            self.publish([Draft(digest, path)])
+        return digest
+
+    def publish(self, drafts: Iterable[Draft]) -> None:
+        """Give drafts their final names: all are synced first, then renamed, then each directory is synced once."""
+        pending = list(drafts)
+        try:
+            for draft in pending:
+                _sync(draft.path)
+            finals = [self.location(draft.digest) for draft in pending]
+            for directory in {final.parent for final in finals}:
+                _make_directory(directory)
+            for draft, final in zip(pending, finals, strict=True):
+                os.replace(draft.path, final)
+            for directory in {final.parent for final in finals}:
+                _sync(directory)
+        except OSError as error:
+            raise _refused(error, self.root) from error
+        finally:
+            self.discard(pending)
+
+    def discard(self, drafts: Iterable[Draft]) -> None:
+        """Remove drafts that will not be published."""
+        for draft in drafts:
+            draft.path.unlink(missing_ok=True)
+
+    def keep(self, digest: str) -> bool:
+        """Whether the blob is here and whole; if so its grace time starts anew.
+
+        A damaged blob answers False, so that putting the same bytes again repairs it.
+        """
+        path = self.location(digest)
+        if not path.is_file():
+            return False
+        try:
+            self.path(digest)
+            with self.sweep_lock(exclusive=False):
+                os.utime(path)
+            self._verified[digest] = _stamp(path)
+        except (Damaged, FileNotFoundError, PermissionError):
+            return False
+        return True
+
+    @contextmanager
+    def sweep_lock(self, *, exclusive: bool) -> Iterator[None]:
+        """A sweep looks at a blob's age and removes it in one hold (exclusive); a writer that
+        relies on an old blob renews its age in one hold (shared). Without it a blob could vanish in between.
+        """
+        descriptor = os.open(self.root / "sweeping", os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def drafts(self) -> Iterator[Path]:
+        """Files of writers at work, or left behind by killed ones."""
+        drafts = self.root / "tmp"
+        yield from sorted(drafts.iterdir()) if drafts.is_dir() else ()
+
+    @contextmanager
+    def _draft(self) -> Iterator[tuple[BinaryIO, Path]]:
+        """An open draft, removed when writing it fails."""
+        path = self.root / "tmp" / new_id()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file, path
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _refused(error, self.root) from error
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _stamp(path: Path) -> _Stamp:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_directory(directory: Path) -> None:
+    """A new directory's own name must survive a power cut too."""
+    if not directory.is_dir():
+        directory.mkdir(parents=True, exist_ok=True)
+        _sync(directory.parent)
+
+
+def _compare(digest: str, actual: str, path: Path) -> None:
+    if actual != digest:
+        raise Damaged(
+            f"blob {digest} is damaged: its bytes now have the digest {short(actual)}…",
+            where=str(path),
+            hint="restore this file from a backup, or rebuild what it holds: writing the same bytes again repairs it",
+        )
+
+
+@contextmanager
+def _reading(digest: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Damaged(f"blob {digest} is missing", where=str(path), hint="restore this file from a backup") from error
+    except OSError as error:
+        raise Damaged(f"blob {digest} cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _refused(error: OSError, root: Path) -> PenstockError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    what = "the disk is full; nothing was published" if full else f"cannot write: {error.strerror or error}"
+    hint = "free some space and run the same command again" if full else None
+    return PenstockError(what, where=str(error.filename or root), hint=hint)
