@@ -1,0 +1,126 @@
+"""One training, one process: started clean, watched, and never left behind.
+
+The child dies with its parent, and a parent that died is told apart from one that still works by
+its process id, its start time and its machine.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.train.environment import THREAD_VARIABLES, host
+
+Progress = Callable[[str], None]
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.05
+_CLOCK_SLACK_SECONDS = 2.0
+
+
+def child_variables(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment variables of a training: those of this process, with all that moves a result fixed."""
+    counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    clean = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path(base)}
+    return {**base, **counts, **clean, "PYTHONHASHSEED": "0"}
+
+
+def _python_path(base: Mapping[str, str]) -> str:
+    """Absolute, since the child works in another directory, and with Penstock in it when it runs from sources."""
+    package = Path(__file__).resolve().parents[2]
+    own = [] if package.name in {"site-packages", "dist-packages"} else [str(package)]
+    given = [os.path.abspath(entry) for entry in base.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return os.pathsep.join(dict.fromkeys([*own, *given]))
+
+
+def run_child(
+    module: str, job: Path, *, directory: Path, log: Path, threads: int, progress: Progress | None = None
+) -> int:
+    """Run `python -m module job` in `directory` to its end; its output goes to `log`.
+
+    Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed.
+    If this process is interrupted, the child and all it started are killed first.
+    """
+    # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
+    command = [sys.executable, "-P", "-X", "faulthandler", "-m", module, str(job)]
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=child_variables(threads),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
+        )
+    try:
+        return child.wait() if progress is None else _follow(child, log, progress)
+    except BaseException:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        raise
+
+
+def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress) -> int:
+    with log.open("rb") as output:
+        rest = b""
+        while True:
+            ended = child.poll() is not None
+            *lines, rest = (rest + output.read()).split(b"\n")
+            for line in lines:
+                progress(line.decode(errors="replace"))
+            if ended:
+                if rest:
+                    progress(rest.decode(errors="replace"))
+                return child.returncode
+            time.sleep(_POLL_SECONDS)
+
+
+def die_with(parent: int) -> None:
+    """Make this process end when `parent`, which started it, ends in whatever way."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        # The kernel has no such signal here, so a thread looks now and then.
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:  # it died before the signal was asked for
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def is_gone(pid: int, where: Mapping[str, Any]) -> bool:
+    """Whether process `pid` of `host()` `where` has ended. False when another machine would have to say."""
+    import psutil
+
+    here = host()
+    if where["name"] != here["name"]:
+        return False
+    if (where["boot"], where["pid_namespace"]) != (here["boot"], here["pid_namespace"]):
+        return True  # this machine or container was started again since
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - where["created"]) < _CLOCK_SLACK_SECONDS
+        return not same or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def signal_name(code: int) -> str:
+    """`SIGKILL` for the exit code -9."""
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
