@@ -1,0 +1,299 @@
+"""The serve directory: all that a server needs, and how delivery tells it what to answer with.
+
+    serve/
+    ├── state.json                       what each endpoint must answer with   (delivery writes, server reads)
+    ├── applied.json                     what the server answers with          (server writes, delivery reads)
+    ├── bundles/<digest>/                sealed bundles
+    ├── views/<view>-<digest>.parquet    rows of stored feature views
+    ├── log/                             predictions and feedback
+    └── server.lock, state.lock          held by the running server, by whoever moves the state
+
+Delivery puts bundles and views in place, then moves `state.json` by rename; the server loads what is new,
+swaps it in between two requests and answers through `applied.json`. Nothing here knows the ledger or the store.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from penstock.digest import digest_file
+from penstock.errors import Conflict, Damaged
+
+if TYPE_CHECKING:
+    import polars as pl
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model version that an endpoint can answer with, and the view rows that it joins."""
+
+    model: str  # flight-delay
+    number: int  # 3
+    bundle: str  # digest: bundles/<digest>/
+    views: Mapping[str, str] = field(default_factory=dict)  # view -> digest: views/<view>-<digest>.parquet
+
+    @property
+    def name(self) -> str:
+        """`flight-delay@3`"""
+        return f"{self.model}@{self.number}"
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """What one endpoint must answer with. Every change, a rollback too, raises `generation` by one."""
+
+    generation: int
+    current: ServedModel
+    previous: tuple[ServedModel, ...] = ()  # newest first; the server keeps the first one loaded
+
+
+@dataclass(frozen=True)
+class ServingState:
+    """state.json"""
+
+    endpoints: Mapping[str, EndpointState] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()  # public keys whose bundles may be opened
+
+
+@dataclass(frozen=True)
+class AppliedEndpoint:
+    """How far the server is with one endpoint. `generation` 0: nothing to answer with yet."""
+
+    generation: int
+    model: str | None
+    wanted: int  # newest generation that was asked for
+    error: str | None = None  # why `wanted` is not in force
+
+
+@dataclass(frozen=True)
+class Applied:
+    """applied.json"""
+
+    pid: int
+    host: str
+    port: int
+    started_at: str
+    endpoints: Mapping[str, AppliedEndpoint] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:8080`"""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What became of a generation.
+
+    applied     the server answers with it (or with a later one)
+    refused     the server could not open it and keeps the one before; `detail` says why
+    no_server   nobody serves this directory: it will be in force when a server starts
+    timed_out   a server runs but has not answered in time
+    """
+
+    outcome: Literal["applied", "refused", "no_server", "timed_out"]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ServeDirectory:
+    """Where things lie in a serve directory."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """state.json"""
+        return self.root / "state.json"
+
+    @property
+    def applied(self) -> Path:
+        """applied.json"""
+        return self.root / "applied.json"
+
+    @property
+    def log(self) -> Path:
+        """The folder of the prediction and feedback log."""
+        return self.root / "log"
+
+    def bundle(self, digest: str) -> Path:
+        """The folder of a sealed bundle."""
+        return self.root / "bundles" / digest
+
+    def view(self, view: str, digest: str) -> Path:
+        """The Parquet file of a view's rows."""
+        return self.root / "views" / f"{view}-{digest}.parquet"
+
+
+# --- what must be served -------------------------------------------------------------------------
+
+
+def read_state(root: Path) -> ServingState:
+    """What must be served; empty when nothing was ever deployed. Damaged if the file is not ours."""
+    return _read(ServeDirectory(root).state, ServingState) or ServingState()
+
+
+def write_state(root: Path, state: ServingState) -> None:
+    """Move the whole state; atomic and durable."""
+    _write(ServeDirectory(root).state, state)
+
+
+def deploy(root: Path, endpoint: str, target: EndpointState, *, trusted: Sequence[str] = ()) -> bool:
+    """Tell `endpoint` to answer with `target`; the other endpoints stay.
+
+    False, and nothing changes, when this or a later generation is already there: of two deliveries that race,
+    the one that the ledger numbered last wins, whoever comes here first. `trusted` keys are added.
+    """
+    with _locked(root / "state.lock", shared=False, seconds=30):
+        state = read_state(root)
+        present = state.endpoints.get(endpoint)
+        if present and present.generation >= target.generation:
+            return False
+        keys = tuple(dict.fromkeys((*state.trusted, *trusted)))
+        write_state(root, replace(state, endpoints={**state.endpoints, endpoint: target}, trusted=keys))
+        return True
+
+
+def write_view(root: Path, view: str, rows: "pl.DataFrame") -> str:
+    """Put a view's rows where the server finds them; the digest of the file, for `ServedModel.views`."""
+    folder = root / "views"
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{view}.{os.getpid()}.{time.monotonic_ns()}"
+    try:
+        rows.write_parquet(draft)
+        _sync(draft)
+        digest = digest_file(draft)
+        draft.replace(ServeDirectory(root).view(view, digest))
+        _sync(folder)
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest
+
+
+# --- what is served ------------------------------------------------------------------------------
+
+
+def read_applied(root: Path) -> Applied | None:
+    """What the server said last; None when none ever did. It may be dead: ask `server_running`."""
+    return _read(ServeDirectory(root).applied, Applied)
+
+
+def write_applied(root: Path, applied: Applied) -> None:
+    """The server's answer."""
+    _write(ServeDirectory(root).applied, applied)
+
+
+def server_running(root: Path) -> bool:
+    """Whether a live server holds the directory.
+
+    A lock, unlike a process id, is given back by the system however the server ends and never names a stranger.
+    """
+    if not (root / "server.lock").exists():
+        return False
+    try:
+        with _locked(root / "server.lock", shared=True, seconds=0):
+            return False
+    except Conflict:
+        return True
+
+
+@contextmanager
+def hold_server(root: Path) -> Iterator[None]:
+    """Be the one server of a directory. Conflict when another one is."""
+    with ExitStack() as stack:
+        try:
+            # `server_running` holds the lock for an instant: wait that out.
+            stack.enter_context(_locked(root / "server.lock", shared=False, seconds=2))
+        except Conflict:
+            other = read_applied(root)
+            named = f"process {other.pid} at {other.url}" if other else "another process"
+            what = f"{named} already serves this directory"
+            raise Conflict(what, where=str(root), hint="stop it first, or use the one that runs") from None
+        yield
+
+
+def wait_applied(root: Path, endpoint: str, generation: int, timeout: float = 10.0) -> Waited:
+    """Wait until the server answers with `generation` of `endpoint`, or cannot, or none runs."""
+    deadline = time.monotonic() + timeout
+    while True:
+        applied = read_applied(root)
+        outcome = _judge(applied.endpoints.get(endpoint) if applied else None, generation)
+        if outcome is None and not server_running(root):
+            return Waited("no_server", "no server runs: the change is in force when one starts")
+        if outcome:
+            return outcome if server_running(root) else Waited("no_server", "the server has stopped")
+        if time.monotonic() >= deadline:
+            return Waited("timed_out", f"the server has not answered within {timeout:g} s")
+        time.sleep(0.01)
+
+
+def _judge(endpoint: AppliedEndpoint | None, generation: int) -> Waited | None:
+    if endpoint is None:
+        return None
+    if endpoint.generation >= generation:
+        return Waited("applied", f"{endpoint.model} answers")
+    if endpoint.wanted >= generation and endpoint.error:
+        return Waited("refused", endpoint.error)
+    return None
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise Damaged(str(error), where=str(path), hint="deploy again: penstock promote") from error
+
+
+def _write(path: Path, value: object) -> None:
+    import msgspec
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+    _sync(draft)
+    draft.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(path: Path, *, shared: bool, seconds: float) -> Iterator[None]:
+    """Hold a lock file; Conflict when it is not free within `seconds`."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Conflict("locked by another process", where=str(path)) from None
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
