@@ -1,0 +1,26 @@
+"""Step 5a: the registry, the way up and the way back.
+
+A bundle that was judged is registered as a candidate. `promote` moves it to staging or production when
+everything that must hold does: a passing evaluation under the signed objective, against the present
+champion, and the approvals that the project file asks for. A deployment is the next generation of an
+endpoint; `follow` brings the serve directory to the newest one, which a running server picks up.
+"""
+
+from penstock.deliver.delivery import Promoted, follow, promote, refresh, roll_back
+from penstock.deliver.promotion import approve, lacks, required_roles
+from penstock.deliver.registry import STATES, find_version, in_production, register
+
+__all__ = [
+    "STATES",
+    "Promoted",
+    "approve",
+    "find_version",
+    "follow",
+    "in_production",
+    "lacks",
+    "promote",
+    "refresh",
+    "register",
+    "required_roles",
+    "roll_back",
+]

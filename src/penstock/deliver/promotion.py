@@ -1,0 +1,195 @@
+"""The way up: what must hold before a version may enter a state, and how it gets there."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from penstock.deliver.registry import in_production, move
+from penstock.digest import short
+from penstock.errors import GateRefused, UsageError
+from penstock.ids import new_id
+from penstock.ledger import (
+    Approval,
+    Deployment,
+    Evaluation,
+    GateResult,
+    Ledger,
+    ModelVersion,
+    Reader,
+    Transaction,
+    node,
+    utc_now,
+)
+from penstock.objective import agreement
+from penstock.project import ProjectFile
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A version on its way to a state, with what is read to judge it."""
+
+    reader: Reader
+    project: ProjectFile
+    version: ModelVersion
+    state: str
+
+
+def lacks(reader: Reader, project: ProjectFile, version: ModelVersion, state: str) -> tuple[str, ...]:
+    """Everything that still stands between `version` and `state`; empty when nothing does."""
+    hop = Hop(reader, project, version, state)
+    return tuple(lack for check in CHECKS for lack in check(hop))
+
+
+def move_up(ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, actor: str, reason: str) -> Deployment | None:
+    """Move `version` to `state`; for production, also record the deployment that the endpoint follows.
+
+    Raises GateRefused with everything that lacks, and changes nothing then.
+    """
+    if state not in ("staging", "production"):
+        raise UsageError.unknown("state to promote to", state, ("staging", "production"))
+    if version.state == state:
+        raise UsageError(f"{version.name} is already in {state}", hint="penstock status")
+    with ledger.write() as transaction:
+        missing = lacks(transaction, project, version, state)
+        if missing:
+            raise GateRefused(f"{version.name} may not enter {state}", lacks=missing, hint=_hint(missing))
+        retired = in_production(transaction, version.model) if state == "production" else None
+        if retired:
+            move(transaction, retired, "archived", actor=actor, reason=f"replaced by {version.name}")
+        move(transaction, version, state, actor=actor, reason=reason)
+        payload = {"bundle": version.bundle, "evaluation": version.evaluation, "before": version.state}
+        transaction.audit(f"deliver.promote.{state}", version.name, actor=actor, reason=reason, payload=payload)
+        if state == "staging":
+            return None
+        return record_deployment(transaction, project, version, kind="promote", actor=actor, reason=reason)
+
+
+def move_back(ledger: Ledger, project: ProjectFile, *, actor: str, reason: str, to: ModelVersion | None = None) -> Deployment:
+    """Put the previous production version (or `to`) back. It was allowed before, so no gate is asked again."""
+    with ledger.write() as transaction:
+        current = in_production(transaction, project.config.name)
+        if current is None:
+            raise UsageError("nothing is in production", hint="penstock promote")
+        back = to or _previous(transaction, project, current)
+        move(transaction, current, "archived", actor=actor, reason=f"rolled back: {reason}")
+        move(transaction, back, "production", actor=actor, reason=reason)
+        payload = {"from": current.name, "to": back.name, "bundle": back.bundle}
+        transaction.audit("deliver.rollback", back.name, actor=actor, reason=reason, payload=payload)
+        return record_deployment(transaction, project, back, kind="rollback", actor=actor, reason=reason)
+
+
+def approve(ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, name: str, role: str, reason: str) -> Approval:
+    """Record a person's yes to `version` entering `state`."""
+    wanted = required_roles(project, state)
+    if role not in wanted:
+        raise UsageError.unknown(f"role that {state} asks for", role, wanted, where=f"{project.path.name}: deliver.approvals.{state}")
+    with ledger.write() as transaction:
+        given = Approval(new_id(), version.model, version.number, state, name, role, reason, utc_now())
+        transaction.add(given)
+        transaction.link(node("model", version.name), node("approval", given.id), "approved")
+        payload = {"bundle": version.bundle, "evaluation": version.evaluation, "state": state, "role": role}
+        transaction.audit("deliver.approve", version.name, actor=name, reason=reason, payload=payload)
+    return given
+
+
+def required_roles(project: ProjectFile, state: str) -> tuple[str, ...]:
+    """The roles that must approve before a version enters `state`."""
+    approvals = project.config.deliver.approvals
+    return approvals.production if state == "production" else approvals.staging
+
+
+def record_deployment(
+    transaction: Transaction, project: ProjectFile, version: ModelVersion, *, kind: str, actor: str, reason: str
+) -> Deployment:
+    """The next generation of the project's endpoint answers with `version`."""
+    endpoint = project.config.deliver.endpoint
+    newest = transaction.find(Deployment, endpoint=endpoint, order_by="-generation", limit=1)
+    generation = newest[0].generation + 1 if newest else 1
+    deployment = Deployment(
+        id=new_id(),
+        endpoint=endpoint,
+        generation=generation,
+        model=version.model,
+        number=version.number,
+        bundle=version.bundle,
+        kind=kind,
+        actor=actor,
+        reason=reason,
+        at=utc_now(),
+    )
+    transaction.add(deployment)
+    transaction.link(node("model", version.name), node("deployment", deployment.id), kind)
+    return deployment
+
+
+def _evaluated(hop: Hop) -> Iterator[str]:
+    """A passing evaluation."""
+    evaluation = _evaluation(hop)
+    if evaluation is None:
+        yield "an evaluation: penstock validate run"
+    elif evaluation.verdict != "PASS":
+        results = hop.reader.find(GateResult, evaluation=evaluation.id, severity="block", order_by="position")
+        yield from (f"gate {r.gate}: {r.outcome}, {r.reason}" for r in results if r.outcome != "PASS")
+
+
+def _judged_against_this_objective(hop: Hop) -> Iterator[str]:
+    """The evaluation was made under the objective as it stands."""
+    evaluation = _evaluation(hop)
+    now = agreement(hop.reader, hop.project).objective
+    if evaluation and evaluation.objective != now:
+        yield f"an evaluation under objective {short(now)} (it was judged under {short(evaluation.objective)}): penstock run"
+
+
+def _judged_against_this_champion(hop: Hop) -> Iterator[str]:
+    """The champion has not changed since the comparison."""
+    evaluation = _evaluation(hop)
+    champion = in_production(hop.reader, hop.version.model)
+    if evaluation and champion and champion.bundle != hop.version.bundle and evaluation.champion != champion.bundle:
+        yield f"a comparison with {champion.name}, in production since it was judged: penstock run"
+
+
+def _signed(hop: Hop) -> Iterator[str]:
+    """A stakeholder has signed the objective as it stands."""
+    if hop.state == "production" and not agreement(hop.reader, hop.project).signed:
+        yield "a signature under the objective: penstock objective sign --as NAME --role ROLE"
+
+
+def _approved(hop: Hop) -> Iterator[str]:
+    """Every role that the project file names has said yes."""
+    version = hop.version
+    given = hop.reader.find(Approval, model=version.model, number=version.number, state=hop.state)
+    roles = {approval.role for approval in given}
+    for role in required_roles(hop.project, hop.state):
+        if role not in roles:
+            yield f"approval by {role}: penstock approve {version.name} --to {hop.state} --as NAME --role {role}"
+
+
+CHECKS: tuple[Callable[[Hop], Iterator[str]], ...] = (
+    _evaluated,
+    _judged_against_this_objective,
+    _judged_against_this_champion,
+    _signed,
+    _approved,
+)
+
+
+def _evaluation(hop: Hop) -> Evaluation | None:
+    identifier = hop.version.evaluation
+    return hop.reader.get(Evaluation, id=identifier) if identifier else None
+
+
+def _previous(transaction: Transaction, project: ProjectFile, current: ModelVersion) -> ModelVersion:
+    """What answered before the current version was promoted; a second rollback goes one further back."""
+    deployments = transaction.find(Deployment, endpoint=project.config.deliver.endpoint, order_by="-generation")
+    promoted = next((d.generation for d in deployments if d.kind == "promote" and d.bundle == current.bundle), 0)
+    for deployment in deployments:
+        if deployment.generation < promoted and deployment.bundle != current.bundle:
+            found = transaction.get(ModelVersion, model=deployment.model, number=deployment.number)
+            if found:
+                return found
+    raise UsageError(f"there is no production version before {current.name}", hint="penstock deliver models")
+
+
+def _hint(missing: tuple[str, ...]) -> str | None:
+    """The first command among what lacks."""
+    commands = [lack.split(": penstock ", 1)[1] for lack in missing if ": penstock " in lack]
+    return f"penstock {commands[0]}" if commands else None
