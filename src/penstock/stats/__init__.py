@@ -1,0 +1,77 @@
+"""The mathematics: values in, values out, nothing read or written.
+
+    Profile.build(frame)                        what a table looks like, small and additive
+    drift(reference, current)                   how far a column moved from its reference, and is it chance
+    wilson(k, n), delong_paired(y, a, b) ...    how sure a number is
+
+numpy and Polars load with the first name that needs them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.stats.distance import Drift, chi2_tail, drift, js, ks, psi
+    from penstock.stats.intervals import (
+        UNKNOWN,
+        Interval,
+        auc,
+        benjamini_hochberg,
+        bootstrap,
+        delong,
+        delong_paired,
+        difference,
+        holm,
+        midranks,
+        more_rows,
+        normal,
+        poisson_draws,
+        quantile,
+        wilson,
+        z_of,
+    )
+    from penstock.stats.profile import Column, LevelColumn, Moments, NumericColumn, Profile, missing_rate
+
+__all__ = [
+    "UNKNOWN",
+    "Column",
+    "Drift",
+    "Interval",
+    "LevelColumn",
+    "Moments",
+    "NumericColumn",
+    "Profile",
+    "auc",
+    "benjamini_hochberg",
+    "bootstrap",
+    "chi2_tail",
+    "delong",
+    "delong_paired",
+    "difference",
+    "drift",
+    "holm",
+    "js",
+    "ks",
+    "midranks",
+    "missing_rate",
+    "more_rows",
+    "normal",
+    "poisson_draws",
+    "psi",
+    "quantile",
+    "wilson",
+    "z_of",
+]
+
+_MODULES = {
+    "distance": ("Drift", "chi2_tail", "drift", "js", "ks", "psi"),
+    "profile": ("Column", "LevelColumn", "Moments", "NumericColumn", "Profile", "missing_rate"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the door, from its module. All that are not listed above are intervals."""
+    if name not in __all__:
+        raise AttributeError(f"module 'penstock.stats' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.stats.{_HOMES.get(name, 'intervals')}"), name)
