@@ -243,7 +243,7 @@ class Deployment:
     model: str
     number: int
     bundle: str
-    kind: str  # promote | rollback
+    kind: str  # promote | rollback | refresh (newer rows of its feature views)
     actor: str
     reason: str
     at: datetime

@@ -1,0 +1,74 @@
+"""The ledger: what happened.
+
+Everything that a step does is a record that never changes, tied by edges to the records it came from.
+`Ledger.read()` gives a consistent snapshot, `Ledger.write()` makes one decision: all of it or nothing,
+one writer at a time, in SQLite and PostgreSQL alike. What moves (a ref, a state, a lease) moves by
+compare-and-set. `trace` walks the edges, `verify_audit` checks the signed chain of decisions.
+"""
+
+from penstock.ledger.audit import AuditCheck, Break, verify_audit
+from penstock.ledger.lease import hold_lease
+from penstock.ledger.ledger import Ledger, Reader, Transaction
+from penstock.ledger.lineage import Lineage, trace
+from penstock.ledger.records import (
+    Action,
+    Alert,
+    Approval,
+    Artifact,
+    AuditEntry,
+    Cursor,
+    Deployment,
+    Edge,
+    Evaluation,
+    Execution,
+    GateResult,
+    Lease,
+    Metric,
+    ModelVersion,
+    Param,
+    Ref,
+    Run,
+    SealedBundle,
+    SeriesPoint,
+    SignOff,
+    Transition,
+    Version,
+    node,
+    utc_now,
+)
+
+__all__ = [
+    "Action",
+    "Alert",
+    "Approval",
+    "Artifact",
+    "AuditCheck",
+    "AuditEntry",
+    "Break",
+    "Cursor",
+    "Deployment",
+    "Edge",
+    "Evaluation",
+    "Execution",
+    "GateResult",
+    "Lease",
+    "Ledger",
+    "Lineage",
+    "Metric",
+    "ModelVersion",
+    "Param",
+    "Reader",
+    "Ref",
+    "Run",
+    "SealedBundle",
+    "SeriesPoint",
+    "SignOff",
+    "Transaction",
+    "Transition",
+    "Version",
+    "hold_lease",
+    "node",
+    "trace",
+    "utc_now",
+    "verify_audit",
+]

@@ -1,0 +1,147 @@
+"""The audit trail: who decided what, chained by digest and signed.
+
+Each entry's digest covers its fields and the digest before it, so that an entry that is changed, removed
+or slipped in breaks the chain; the signature says which key wrote it. What a chain cannot show is a
+missing end: each writer therefore keeps, beside its key, the last entry that it wrote.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.digest import canonical_json, digest_value
+from penstock.errors import UsageError
+from penstock.ledger.records import AuditEntry
+from penstock.ledger.values import clean
+from penstock.signing import load_signer, verify
+
+if TYPE_CHECKING:
+    from penstock.ledger.ledger import Reader
+
+GENESIS = "0" * 64  # what stands before the first entry
+
+
+@dataclass(frozen=True)
+class Break:
+    """An entry that is not as it was written. `seq` is where it is, or where it should be."""
+
+    seq: int
+    why: str
+
+
+@dataclass(frozen=True)
+class AuditCheck:
+    """What the verification of the whole trail found."""
+
+    entries: int
+    broken: tuple[Break, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken
+
+
+def next_entry(
+    reader: "Reader", action: str, subject: str, *, actor: str, reason: str, payload: Mapping[str, Any]
+) -> AuditEntry:
+    """The entry that follows the chain's last one, signed."""
+    if reader.signing_key is None:
+        raise UsageError("the ledger was opened without a signing key", expected="Ledger.open(url, signing_key=FILE)")
+    signer = load_signer(reader.signing_key)
+    last = _last(reader)
+    facts: dict[str, Any] = {
+        "seq": last.seq + 1 if last else 1,
+        "at": reader.now(),
+        "actor": clean(actor),
+        "action": clean(action),
+        "subject": clean(subject),
+        "reason": clean(reason),
+        "payload": json.loads(canonical_json(payload)),
+        "previous": last.digest if last else GENESIS,
+        "public_key": signer.public,
+    }
+    digest = _digest(facts)
+    return AuditEntry(**facts, digest=digest, signature=signer.sign(digest.encode()))
+
+
+def verify_audit(reader: "Reader", *, trusted: Sequence[str] = ()) -> AuditCheck:
+    """Check every entry, the chain between them, and that its known end is there.
+
+    `trusted` are the public keys that may sign; none given means that any may. An end that was cut
+    off is noticed where one of the keys that wrote is kept.
+    """
+    entries = reader.find(AuditEntry, order_by="seq")
+    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing_key)]
+    return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)))
+
+
+def remember(entry: AuditEntry, signing_key: Path) -> None:
+    """Keep what the chain's end was, unless a later one is kept already."""
+    place = _memory(signing_key)
+    if (_remembered(place) or {"seq": 0})["seq"] >= entry.seq:
+        return
+    draft = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as file:
+        file.write(canonical_json({"seq": entry.seq, "digest": entry.digest}))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(place)
+
+
+def _last(reader: "Reader") -> AuditEntry | None:
+    found = reader.find(AuditEntry, order_by="-seq", limit=1)
+    return found[0] if found else None
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    covered = {name: value for name, value in facts.items() if name not in ("digest", "signature")}
+    return digest_value({**covered, "at": covered["at"].astimezone(UTC).isoformat(timespec="microseconds")})
+
+
+def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
+    expected, previous = 1, GENESIS
+    for entry in entries:
+        if entry.seq != expected:
+            missing = f"{expected}" if entry.seq == expected + 1 else f"{expected} to {entry.seq - 1}"
+            yield Break(expected, f"entry {missing} is missing")
+        elif entry.previous != previous:
+            yield Break(entry.seq, "does not follow from the entry before it")
+        expected, previous = entry.seq + 1, entry.digest
+
+
+def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> Iterator[Break]:
+    for entry in entries:
+        if _digest(asdict(entry)) != entry.digest:
+            yield Break(entry.seq, "was changed after it was signed")
+        elif trusted and entry.public_key not in trusted:
+            yield Break(entry.seq, f"signed by a key that is not trusted: {entry.public_key}")
+        elif not verify(entry.public_key, entry.digest.encode(), entry.signature):
+            yield Break(entry.seq, "the signature does not fit")
+
+
+def _missing_end(entries: Sequence[AuditEntry], signing_key: Path | None) -> Iterator[Break]:
+    known = _remembered(_memory(signing_key)) if signing_key else None
+    if known is None:
+        return
+    at_end = [entry for entry in entries if entry.seq == known["seq"]]
+    if not at_end:
+        yield Break(known["seq"], "the end of the trail was cut off: this entry was written here and is gone")
+    elif at_end[0].digest != known["digest"]:
+        yield Break(known["seq"], "is another entry than the one that was written here")
+
+
+def _memory(signing_key: Path) -> Path:
+    return signing_key.with_name(f"{signing_key.name}.audit")
+
+
+def _remembered(place: Path) -> dict[str, Any] | None:
+    try:
+        known: dict[str, Any] = json.loads(place.read_bytes())
+    except FileNotFoundError:
+        return None
+    return known

@@ -1,0 +1,1 @@
+"""The steps that brought the ledger's schema to what it is, oldest first."""

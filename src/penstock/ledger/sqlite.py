@@ -1,0 +1,115 @@
+"""The ledger in an SQLite file, in WAL mode: readers never wait, writers take turns."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from penstock.errors import Damaged, PenstockError
+from penstock.ledger.database import PATIENCE, Database, Session, busy, orphan, taken
+
+_TAKEN = {"SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
+
+
+class SqliteSession(Session):
+    """A transaction on a file."""
+
+    def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
+        super().__init__(connection)
+        self._file = file
+
+    def explain(self, error: Exception) -> PenstockError | None:
+        """What an error of the driver means."""
+        return _explain(error, self._file) if isinstance(error, sqlite3.Error) else None
+
+
+class SqliteDatabase(Database):
+    """One connection per transaction: nothing is open between them, so a fork carries nothing over.
+
+    A connection that crosses a fork breaks the locks on the file; opening one costs 0.3 ms.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A snapshot on a connection."""
+        with closing(self.connect()) as connection:
+            session = SqliteSession(connection, self.file)
+            session.run("BEGIN")
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A turn to write."""
+        with closing(self.connect()) as connection:
+            session = SqliteSession(connection, self.file)
+            session.run("BEGIN IMMEDIATE")
+            yield session  # when the block raises, closing the connection undoes it
+            session.run("COMMIT")
+
+    def revision(self) -> str | None:
+        """What Alembic noted in the database."""
+        if not self.file.exists():
+            return None
+        with closing(self.connect()) as connection:
+            session = SqliteSession(connection, self.file)
+            if not session.rows("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"):
+                return None
+            return str(session.rows("SELECT version_num FROM alembic_version")[0][0])
+
+    def migrate(self) -> None:
+        """Make or change the tables, under the lock that writers take."""
+        from penstock.ledger.migrate import upgrade
+
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self.connect()) as connection:
+            self._use_wal(connection)
+        upgrade("sqlite://", self.connect, lock="BEGIN IMMEDIATE")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection with the settings that every use of the ledger needs."""
+        try:
+            connection = sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last decisions with the power
+        except sqlite3.Error as error:
+            raise _explain(error, self.file) from error
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switching fails at once when another process is switching too, whatever the timeout: ask again."""
+        deadline = time.monotonic() + PATIENCE
+        while (mode := _wal(connection)) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if mode != "wal":
+            raise PenstockError(
+                "SQLite cannot share a ledger on this file system",
+                where=str(self.file),
+                hint="put the project on a local disk, or keep its ledger in PostgreSQL",
+            )
+
+
+def _wal(connection: sqlite3.Connection) -> str | None:
+    try:
+        return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+    except sqlite3.OperationalError:
+        return None
+
+
+def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name in _TAKEN:
+        return taken(str(error))
+    if name == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return orphan(str(file))
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return busy(str(file))
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return Damaged("the file is not a whole SQLite database", where=str(file), hint="restore it from a backup")
+    return PenstockError(f"the ledger failed: {error}", where=str(file))

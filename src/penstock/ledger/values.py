@@ -1,0 +1,95 @@
+"""Values on their way into a column and back; the same for every database.
+
+A time is UTC to the microsecond, a document is JSON text, NaN is a number. A value of the wrong type is
+refused here, because SQLite would take it and PostgreSQL would not.
+"""
+
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock.errors import UsageError
+from penstock.ledger.tables import Column
+
+
+def encode(column: Column, value: Any) -> Any:
+    """What the database is given. UsageError when the column cannot hold `value`."""
+    if value is None:
+        if column.optional:
+            return None
+        raise UsageError(f"{column.name} cannot be None")
+    try:
+        return _ENCODERS[column.kind](value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{column.name} cannot be {value!r}", expected=f"{_EXPECTED[column.kind]} ({error})"
+        ) from error
+
+
+def decode(column: Column, stored: Any) -> Any:
+    """What the record holds."""
+    return None if stored is None else _DECODERS[column.kind](stored)
+
+
+def clean(text: str) -> str:
+    """Text as both databases can hold it: NUL and lone surrogates become U+FFFD."""
+    return text.replace("\0", "\ufffd").encode(errors="surrogatepass").decode(errors="replace")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"got {type(value).__name__}")
+    return clean(value)
+
+
+def _number(value: Any) -> float | str:
+    number = float(value)
+    # SQLite turns a NaN into NULL; the text sorts after every number there, as NaN does in PostgreSQL.
+    return "NaN" if math.isnan(number) else number
+
+
+def _time(value: Any) -> str:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError("a time without zone" if isinstance(value, datetime) else f"got {type(value).__name__}")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _document(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _read_time(stored: Any) -> datetime:
+    moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
+    return moment.astimezone(UTC)
+
+
+_ENCODERS: Mapping[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "integer": operator.index,
+    "number": _number,
+    "time": _time,
+    "document": _document,
+}
+_DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "text": str,
+    "integer": int,
+    "number": float,
+    "time": _read_time,
+    "document": json.loads,
+}
+_EXPECTED = {
+    "text": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "time": "a datetime with a time zone",
+    "document": "a JSON value",
+}
