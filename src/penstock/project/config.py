@@ -35,7 +35,7 @@ def format_duration(value: timedelta) -> str:
 def _parse_percent(value: object) -> object:
     """`5%` is 0.05."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
+        return round(float(value.strip()[:-1]) / 100, 12)
     return value
 
 
@@ -48,13 +48,20 @@ Share = Annotated[float, BeforeValidator(_parse_percent, json_schema_input_type=
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 Window = Annotated[str, Field(pattern=r"^[1-9]\d*(m|h|d|w|mo)$", description="1h, 1d, 1w, 1mo")]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str])]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
+]
 
 
 class Section(BaseModel):
-    """A part of the project file."""
+    """A part of the project file.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Validators are built on first use, and defaults are made by factories for the same reason: importing
+    this module costs a third of what it would.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 # --- 1 objective ---------------------------------------------------------------------------------
@@ -126,7 +133,7 @@ class Objective(Section):
     costs: Costs | None = None
     kpis: tuple[Kpi, ...] = ()
     thresholds: dict[str, Bound] = {}
-    slas: Slas = Slas()
+    slas: Slas = Field(default_factory=Slas)
 
 
 # --- 2 data --------------------------------------------------------------------------------------
@@ -277,9 +284,9 @@ class Deliver(Section):
     """Where the model answers, and who lets it."""
 
     endpoint: Name = "default"
-    approvals: Approvals = Approvals()
+    approvals: Approvals = Field(default_factory=Approvals)
     promote: Literal["by_hand", "when_gates_pass"] = "by_hand"  # what the loop does with a candidate that passes
-    server: Server = Server()
+    server: Server = Field(default_factory=Server)
 
 
 # --- 6 monitor -----------------------------------------------------------------------------------
@@ -350,7 +357,7 @@ class Retrain(Section):
 class Improve(Section):
     """What the loop does by itself."""
 
-    retrain: Retrain = Retrain()
+    retrain: Retrain = Field(default_factory=Retrain)
     tick: Duration = timedelta(minutes=1)  # how often `penstock up` looks
 
 
@@ -359,11 +366,11 @@ class Config(Section):
 
     name: Name
     objective: Objective | None = None
-    data: Data = Data()
+    data: Data = Field(default_factory=Data)
     train: Train | None = None
-    validation: Validate = Field(default=Validate(), alias="validate")
-    deliver: Deliver = Deliver()
-    monitor: Monitor = Monitor()
-    improve: Improve = Improve()
+    validation: Validate = Field(default_factory=Validate, alias="validate")
+    deliver: Deliver = Field(default_factory=Deliver)
+    monitor: Monitor = Field(default_factory=Monitor)
+    improve: Improve = Field(default_factory=Improve)
     ledger: SecretStr | None = None  # SQLAlchemy URL; default: SQLite in .penstock
     store: str = ".penstock/store"

@@ -1,0 +1,77 @@
+"""The project file, typed, and the user's functions.
+
+`load_project` finds `penstock.yaml`, puts the environment's overlay and `--set` over it, fills in
+`${VAR}` and returns a frozen `ProjectFile`, or raises one `ConfigError` with every problem at its
+line and column. `load_function` loads a `module:function` of the project, checks its signature and
+names its code by a digest; two versions of the same module can be loaded in one process.
+"""
+
+from penstock.project.config import (
+    AlertRule,
+    Approvals,
+    Bound,
+    Config,
+    Costs,
+    Data,
+    Dataset,
+    Deliver,
+    FeatureView,
+    Gate,
+    Improve,
+    Kpi,
+    Monitor,
+    Objective,
+    Retrain,
+    Server,
+    Slas,
+    Target,
+    Train,
+    Transform,
+    Trigger,
+    Validate,
+    format_duration,
+    parse_duration,
+)
+from penstock.project.functions import Function, call, load_function
+from penstock.project.load import FILE_NAME, ProjectFile, load_project
+from penstock.project.metrics import METRICS, MONITORED, metric_names
+from penstock.project.schema import json_schema
+from penstock.project.sources import project_sources
+
+__all__ = [
+    "FILE_NAME",
+    "METRICS",
+    "MONITORED",
+    "AlertRule",
+    "Approvals",
+    "Bound",
+    "Config",
+    "Costs",
+    "Data",
+    "Dataset",
+    "Deliver",
+    "FeatureView",
+    "Function",
+    "Gate",
+    "Improve",
+    "Kpi",
+    "Monitor",
+    "Objective",
+    "ProjectFile",
+    "Retrain",
+    "Server",
+    "Slas",
+    "Target",
+    "Train",
+    "Transform",
+    "Trigger",
+    "Validate",
+    "call",
+    "format_duration",
+    "json_schema",
+    "load_function",
+    "load_project",
+    "metric_names",
+    "parse_duration",
+    "project_sources",
+]

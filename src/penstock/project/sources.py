@@ -1,0 +1,82 @@
+"""Which files of a project a function is made of."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from penstock.errors import FunctionError, did_you_mean
+
+
+def project_sources(root: Path, references: Sequence[str]) -> Mapping[str, Path]:
+    """Every project file that the modules of `references` import, directly or through others.
+
+    `{"pipeline.py": Path(".../pipeline.py")}`, sorted. Imports are read from the syntax tree, those
+    inside functions too; nothing is run. FunctionError if a module is missing or is not Python.
+    """
+    root = root.resolve()
+    waiting = [_named_module(root, reference.partition(":")[0]) for reference in references]
+    files: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file in files:
+            continue
+        files.add(file)
+        package = file.parent.relative_to(root).parts
+        waiting += [found for name in _imports(file, root, package) for found in _files_of(root, name)]
+    return {path: root / path for path in sorted(file.relative_to(root).as_posix() for file in files)}
+
+
+def find_module(root: Path, name: str) -> Path | None:
+    """The file of the project's module `name`; a folder that only holds modules; None if it is not the project's."""
+    base = root.joinpath(*name.split("."))
+    if (base / "__init__.py").is_file():
+        return base / "__init__.py"
+    if base.with_name(f"{base.name}.py").is_file():
+        return base.with_name(f"{base.name}.py")
+    return base if base.is_dir() and any(base.glob("*.py")) else None
+
+
+def _named_module(root: Path, name: str) -> Path:
+    path = find_module(root, name)
+    if path is not None and path.is_file():
+        return path
+    known = [file.relative_to(root).with_suffix("").as_posix().replace("/", ".") for file in _python_files(root)]
+    raise FunctionError(
+        f"there is no module {name!r}{did_you_mean(name, known)}",
+        where=str(root),
+        expected=f"a file {name.replace('.', '/')}.py in the project",
+    )
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    yield from root.glob("*.py")
+    yield from root.glob("[!._]*/*.py")
+
+
+def _files_of(root: Path, name: str) -> Iterator[Path]:
+    """The module's file and those of the packages around it."""
+    parts = name.split(".")
+    if find_module(root, parts[0]) is None:
+        return
+    for length in range(1, len(parts) + 1):
+        path = find_module(root, ".".join(parts[:length]))
+        if path is not None and path.is_file():
+            yield path
+
+
+def _imports(file: Path, root: Path, package: tuple[str, ...]) -> Iterator[str]:
+    """The absolute names that a file imports. `from a import b` may mean the module `a.b`."""
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        where = f"{file.relative_to(root)}:{line}"
+        raise FunctionError(f"not Python: {getattr(error, 'msg', None) or error}", where=where) from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ([start] if start else [])
+            yield from (f"{start}.{alias.name}".lstrip(".") for alias in node.names if alias.name != "*")
