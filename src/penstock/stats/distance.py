@@ -108,9 +108,9 @@ def fold(counts: Sequence[int], into: int = FOLDED) -> npt.NDArray[np.intp]:
 
 def chi2_tail(x: float, degrees: int) -> float:
     """P(chi-squared with `degrees` > x), the finite sums for whole degrees (Abramowitz and Stegun 26.4.4-5)."""
-    if degrees < 1 or x <= 0:
-        return 1.0
     y = x / 2
+    if degrees < 1 or y <= 0:
+        return 1.0
     odd = degrees % 2
     powers = (i + odd / 2 for i in range(degrees // 2))
     terms = (exp(power * log(y) - y - lgamma(power + 1)) for power in powers)

@@ -253,7 +253,8 @@ def _edges(ordered: Floats) -> Floats:
     bins = min(BINS, n)
     points, times = np.unique(ordered[(np.arange(bins) * n) // bins], return_counts=True)
     atoms = points[times > 1]
-    ends = np.nextafter(np.append(atoms, ordered[-1]), np.inf)
+    with np.errstate(over="ignore"):
+        ends = np.nextafter(np.append(atoms, ordered[-1]), np.inf)
     return np.unique(np.concatenate([points, ends[np.isfinite(ends)]]))
 
 

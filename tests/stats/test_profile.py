@@ -1,0 +1,235 @@
+import json
+import sys
+from datetime import UTC, date, datetime, time, timedelta
+from math import inf, nan
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.digest import canonical_json
+from penstock.errors import UsageError
+from penstock.stats import LevelColumn, NumericColumn, Profile, missing_rate
+
+NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e6), st.sampled_from([nan, inf, -inf, 0.0, -0.0]))
+TEXTS = st.one_of(st.none(), st.sampled_from(["a", "b", "new"]), st.text(max_size=3))
+TRUTHS = st.one_of(st.none(), st.booleans())
+TIMES = st.one_of(st.none(), st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)))
+ROWS = st.lists(st.tuples(NUMBERS, TEXTS, TRUTHS, TIMES), max_size=40)
+SCHEMA = {"number": pl.Float64, "text": pl.String, "truth": pl.Boolean, "time": pl.Datetime("us")}
+
+
+def frame(rows) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def counted(profile: Profile) -> dict:
+    """A profile without its moments, which add only to rounding."""
+    columns = profile.to_json()["columns"]
+    return {column["name"]: {key: value for key, value in column.items() if key != "moments"} for column in columns}
+
+
+def assert_same(a: Profile, b: Profile) -> None:
+    assert a.rows == b.rows
+    assert counted(a) == counted(b)
+    for name in ("number", "time"):
+        one, other = a.columns[name].moments, b.columns[name].moments
+        assert one.count == other.count
+        assert one.mean == pytest.approx(other.mean, rel=1e-9, abs=1e-6)
+        assert one.deviation == pytest.approx(other.deviation, rel=1e-6, abs=1e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS, ROWS, ROWS)
+def test_merging_is_associative_and_equals_the_profile_of_all_rows(first, a, b, c):
+    reference = Profile.build(frame(first))
+    x, y, z = (Profile.build(frame(rows), reference) for rows in (a, b, c))
+    whole = Profile.build(frame([*a, *b, *c]), reference)
+
+    assert_same(x.merge(y).merge(z), whole)
+    assert_same(x.merge(y.merge(z)), whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS)
+def test_no_rows_are_the_identity_of_merging(first, rows):
+    reference = Profile.build(frame(first))
+    profile = Profile.build(frame(rows), reference)
+    nothing = Profile.build(frame([]), reference)
+
+    assert nothing.merge(profile) == profile == profile.merge(nothing)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS)
+def test_every_row_is_counted_once(first, rows):
+    reference = Profile.build(frame(first))
+    profile = Profile.build(frame(rows), reference)
+
+    for column in profile.columns.values():
+        if isinstance(column, NumericColumn):
+            infinite = column.low_infinities + column.high_infinities
+            assert column.missing + infinite + column.below + sum(column.counts) + column.above == len(rows)
+        else:
+            assert column.nulls + sum(column.counts) + column.others == len(rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS)
+def test_json_gives_the_same_profile_back(first, rows):
+    reference = Profile.build(frame(first))
+    for profile in (reference, Profile.build(frame(rows), reference)):
+        text = canonical_json(profile.to_json())
+        assert Profile.from_json(json.loads(text)) == profile
+
+
+def test_a_reference_counted_on_itself_is_itself():
+    rows = frame([(1.5, "a", True, datetime(2020, 1, 1)), (None, "b", None, None), (nan, None, False, None)] * 30)
+    reference = Profile.build(rows)
+    assert Profile.build(rows, reference) == reference
+
+
+def test_numbers_have_64_bins_of_equal_share_and_moments():
+    values = np.random.default_rng(0).normal(10, 2, 6400)
+    column = Profile.build(pl.DataFrame({"x": values})).columns["x"]
+
+    assert len(column.counts) == 64
+    assert set(column.counts) == {100}
+    assert (column.below, column.above) == (0, 0)
+    assert column.minimum == values.min()
+    assert column.maximum == values.max()
+    assert column.moments.mean == pytest.approx(values.mean())
+    assert column.moments.deviation == pytest.approx(values.std())
+
+
+def test_a_heavy_value_has_an_exact_bin():
+    values = np.concatenate([np.zeros(500), np.random.default_rng(0).exponential(size=500)])
+    column = Profile.build(pl.DataFrame({"x": values})).columns["x"]
+
+    assert column.edges[0] == 0.0
+    assert column.edges[1] == np.nextafter(0.0, 1.0)
+    assert column.counts[0] == 500
+
+
+def test_few_whole_numbers_have_a_bin_each():
+    column = Profile.build(pl.DataFrame({"x": [1, 1, 1, 2, 2, 5]})).columns["x"]
+    assert [count for count in column.counts if count] == [3, 2, 1]
+
+
+def test_what_the_reference_never_had_is_counted_by_name():
+    reference = Profile.build(pl.DataFrame({"x": [0.0, 1.0, 2.0], "s": ["a", "a", "b"]}))
+    later = pl.DataFrame({"x": [-5.0, 1.0, 9.0, None, nan, inf, -inf, 2.0], "s": ["a", "c", "d", None, "b", *"aaa"]})
+    profile = Profile.build(later, reference)
+
+    x, s = profile.columns["x"], profile.columns["s"]
+    assert (x.below, x.above, x.nulls, x.nans, x.low_infinities, x.high_infinities) == (1, 1, 1, 1, 1, 1)
+    assert (s.levels, s.counts, s.others, s.nulls) == (("a", "b"), (4, 1), 2, 1)
+
+
+def test_missing_rate_counts_nulls_and_nans():
+    columns = Profile.build(pl.DataFrame({"x": [1.0, None, nan, 2.0], "s": [None, "a", "b", "c"]})).columns
+    assert missing_rate(columns["x"]) == 0.5
+    assert missing_rate(columns["s"]) == 0.25
+
+
+def test_missing_rate_of_no_rows_is_zero():
+    assert missing_rate(Profile.build(pl.DataFrame({"x": []}, schema={"x": pl.Int8})).columns["x"]) == 0.0
+
+
+def test_only_the_most_frequent_levels_are_kept():
+    texts = [f"t{i}" for i in range(3000)] + ["often"] * 10
+    column = Profile.build(pl.DataFrame({"s": texts})).columns["s"]
+
+    assert len(column.levels) == 1024
+    assert "often" in column.levels
+    assert column.others == 3010 - sum(column.counts)
+
+
+def test_truth_values_have_both_levels_even_when_one_was_never_seen():
+    column = Profile.build(pl.DataFrame({"b": [True, True, None]})).columns["b"]
+    assert (column.levels, column.counts, column.nulls) == (("false", "true"), (0, 2), 1)
+
+
+def test_long_texts_are_cut():
+    column = Profile.build(pl.DataFrame({"s": ["x" * 5000, "x" * 4000]})).columns["s"]
+    assert column.levels == ("x" * 100,)
+    assert column.counts == (2,)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "seconds"),
+    [
+        ([date(1970, 1, 2)], pl.Date, 86400.0),
+        ([datetime(1970, 1, 1, 0, 0, 1, 500000)], pl.Datetime("ns"), 1.5),
+        ([datetime(1970, 1, 1, 0, 1, tzinfo=UTC)], pl.Datetime("ms", "UTC"), 60.0),
+        ([time(1, 0)], pl.Time, 3600.0),
+        ([timedelta(minutes=2)], pl.Duration("us"), 120.0),
+    ],
+)
+def test_times_are_numbers_in_seconds(values, dtype, seconds):
+    column = Profile.build(pl.DataFrame({"t": values}, schema={"t": dtype})).columns["t"]
+    assert isinstance(column, NumericColumn)
+    assert column.temporal
+    assert column.minimum == seconds
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 2)])
+def test_all_kinds_of_number_count(dtype):
+    column = Profile.build(pl.DataFrame({"x": [1, 2, None]}).cast(dtype)).columns["x"]
+    assert (column.nulls, column.minimum, column.maximum) == (1, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "b"])])
+def test_categories_are_levels(dtype):
+    column = Profile.build(pl.DataFrame({"c": ["b", "a", None, "b"]}).cast(dtype)).columns["c"]
+    assert (column.levels, column.counts, column.nulls) == (("a", "b"), (1, 2), 1)
+
+
+def test_of_lists_structs_and_bytes_only_presence_is_counted():
+    profile = Profile.build(pl.DataFrame({"l": [[1], None], "s": [{"a": 1}, None], "b": [b"x", None]}))
+    for column in profile.columns.values():
+        assert isinstance(column, LevelColumn)
+        assert (column.nulls, column.others, column.levels) == (1, 1, ())
+
+
+def test_integers_and_floats_are_counted_alike_and_all_null_columns_fit_anything():
+    reference = Profile.build(pl.DataFrame({"x": [1.0, 2.0], "s": ["a", "b"], "t": [date(2020, 1, 1)] * 2}))
+    whole = Profile.build(pl.DataFrame({"x": [1, 2], "s": [None, None], "t": [None, None]}), reference)
+    assert sum(whole.columns["x"].counts) == 2
+    assert whole.columns["s"].nulls == whole.columns["t"].nulls == 2
+    assert whole.merge(whole).rows == 4
+
+
+@pytest.mark.parametrize("later", [["1", "2"], [True, False], [date(2020, 1, 1)] * 2])
+def test_a_column_of_another_kind_is_refused(later):
+    reference = Profile.build(pl.DataFrame({"x": [1, 2]}))
+    with pytest.raises(UsageError, match=r"'x'.*\n.*expected: numbers"):
+        Profile.build(pl.DataFrame({"x": later}), reference)
+
+
+def test_missing_columns_are_named_and_new_ones_left_out():
+    reference = Profile.build(pl.DataFrame({"x": [1], "y": [2]}))
+    with pytest.raises(UsageError, match="y"):
+        Profile.build(pl.DataFrame({"x": [1]}), reference)
+    assert set(Profile.build(pl.DataFrame({"x": [1], "y": [1], "z": [1]}), reference).columns) == {"x", "y"}
+
+
+def test_profiles_of_different_references_do_not_add():
+    a, b = (Profile.build(pl.DataFrame({"x": [low, 2.0], "s": [text, "b"]})) for low, text in ((0.0, "a"), (1.0, "c")))
+    for columns in (["x"], ["s"]):
+        one, other = (Profile(2, {name: profile.columns[name] for name in columns}) for profile in (a, b))
+        with pytest.raises(ValueError, match="different references"):
+            one.merge(other)
+
+
+def test_moments_that_overflow_survive_json():
+    profile = Profile.build(pl.DataFrame({"x": [1e308, -1e308, sys.float_info.max]}))
+    again = Profile.from_json(json.loads(canonical_json(profile.to_json())))
+    assert again.columns["x"].counts == profile.columns["x"].counts
+
+
+def test_what_is_not_a_profile_is_refused():
+    with pytest.raises(ValueError, match="not a profile"):
+        Profile.from_json({"rows": 3})
