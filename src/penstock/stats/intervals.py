@@ -79,7 +79,7 @@ def wilson(successes: float, n: float, alpha: float = 0.05) -> Interval:
 
 
 def difference(a: Interval, b: Interval) -> Interval:
-    """a - b for independent estimates, from their own intervals."""
+    """The interval of a - b, for independent estimates, from their own intervals."""
     low = sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
     high = sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
     value = a.value - b.value
@@ -228,7 +228,7 @@ def _restored(adjusted: Array, order: npt.NDArray[np.intp]) -> Array:
 
 
 def more_rows(interval: Interval, bound: float, rows: int) -> int | None:
-    """How many further rows would bring the interval clear of `bound`, were the estimate to stay; None if no number would.
+    """How many further rows bring the interval clear of `bound` if the estimate stays; None if no number does.
 
     An interval shrinks with the square root of the rows.
     """

@@ -1,0 +1,348 @@
+"""Metrics: one number for how good answers are, beside the truth.
+
+A metric is a function of *weighted* rows: with all weights 1 it is the metric itself, with random weights
+it is a bootstrap draw. Nearly all are functions of sums over rows, so a window, a slice or a thousand draws
+cost one matrix product. Every definition is that of scikit-learn, except `ece`, `cost` and `bias` (below).
+
+    ece     expected calibration error in 10 bins of equal width (Naeini et al. 2015), so that windows and
+            models share their bins; multiclass: confidence of the decided class (Guo et al. 2017)
+    cost    mean cost of an example at the model's threshold, from `objective.costs`
+    bias    mean of prediction minus truth
+
+A ratio without a denominator is nan: precision where nothing was selected, an AUC without events.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.errors import UsageError, UserCodeError
+from penstock.stats import Interval, bootstrap, delong, delong_paired, poisson_draws, wilson
+
+if TYPE_CHECKING:
+    from penstock.project import Costs, Function
+
+Array = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float64]  # (draws, rows)
+Task = Literal["binary", "multiclass", "regression"]
+Goal = Literal["maximise", "minimise", "zero", "none"]
+Statistic = Callable[[Weights], Array]  # (draws, rows) -> (draws,)
+
+BINS = 10  # of the calibration error and of the calibration table
+DRAWS = 500
+CUSTOM_DRAWS = 100  # each is a call of the user's function
+SEED = 20130101  # any: fixed, so that the same evidence gives the same interval
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Answers beside the truth, one row per example.
+
+    task         y                                      scores
+    binary       1.0 for the event, else 0.0            (n,) P(event)
+    multiclass   index of the class, -1 if unknown      (n, classes) probabilities
+    regression   the value                              (n,) the predicted value
+    """
+
+    task: Task
+    y: Array
+    scores: Array
+    threshold: float = 0.5  # binary: the event is decided from this score on
+    costs: "Costs | None" = None
+
+    @property
+    def rows(self) -> int:
+        """How many examples."""
+        return len(self.y)
+
+    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Sample":
+        """The examples at these positions."""
+        return replace(self, y=self.y[rows], scores=self.scores[rows])
+
+    @property
+    def decided(self) -> Array:
+        """What was decided: 0.0 or 1.0, the index of the class, or the value."""
+        if self.task == "regression":
+            return self.scores
+        found = self.scores >= self.threshold if self.task == "binary" else self.scores.argmax(axis=1)
+        return np.asarray(found, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric, and how it varies.
+
+    goal   maximise | minimise | zero (the closer the better) | none (neither is better)
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    goal: Goal
+    statistic: Callable[[Sample], Statistic]
+    interval: Callable[[Sample, float], Interval] | None = None  # closed form, where there is one
+    paired: Callable[[Sample, Sample, float], Interval] | None = None
+    draws: int = DRAWS
+
+
+def measure(metric: Metric, sample: Sample) -> float:
+    """The metric of the sample; nan where it is not defined."""
+    if sample.rows == 0:
+        return float("nan")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(metric.statistic(sample)(np.ones((1, sample.rows)))[0])
+
+
+def interval(metric: Metric, sample: Sample, alpha: float = 0.05) -> Interval:
+    """The metric with its confidence interval."""
+    if metric.interval:
+        return metric.interval(sample, alpha)
+    value = measure(metric, sample)
+    return bootstrap(value, _drawn(metric, metric.statistic(sample), sample.rows), alpha)
+
+
+def paired_difference(metric: Metric, a: Sample, b: Sample, alpha: float = 0.05) -> Interval:
+    """Metric of a minus metric of b, two models' answers to the same rows, with its confidence interval."""
+    if metric.paired:
+        return metric.paired(a, b, alpha)
+    first, second = metric.statistic(a), metric.statistic(b)
+    value = measure(metric, a) - measure(metric, b)
+    return bootstrap(value, _drawn(metric, lambda weights: first(weights) - second(weights), a.rows), alpha)
+
+
+def magnitude(metric: Metric) -> Metric:
+    """The size of a metric whose goal is zero, to be made small."""
+
+    def statistic(sample: Sample) -> Statistic:
+        signed = metric.statistic(sample)
+        return lambda weights: np.abs(signed(weights))
+
+    return Metric(f"|{metric.name}|", metric.tasks, "minimise", statistic, draws=metric.draws)
+
+
+def _drawn(metric: Metric, statistic: Statistic, rows: int) -> Array:
+    if rows == 0:
+        return np.full(metric.draws, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return poisson_draws(statistic, rows, draws=metric.draws, seed=SEED)
+
+
+# --- functions of sums ---------------------------------------------------------------------------
+
+
+def _sums(parts: Callable[[Sample], Array], combine: Callable[[Array], Array]) -> Callable[[Sample], Statistic]:
+    """A statistic of the sums of `parts`, (rows, columns); `combine` takes (draws, columns)."""
+
+    def statistic(sample: Sample) -> Statistic:
+        columns = parts(sample)
+        return lambda weights: combine(weights @ columns)
+
+    return statistic
+
+
+def _ratio(sums: Array) -> Array:
+    return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)
+
+
+def _share(name: str, goal: Goal, tasks: tuple[Task, ...], counted: Callable[[Sample], tuple[Array, Array]]) -> Metric:
+    """A proportion: how many of those in the second column are in the first as well."""
+
+    def parts(sample: Sample) -> Array:
+        return np.stack(counted(sample), axis=1)
+
+    def closed_form(sample: Sample, alpha: float) -> Interval:
+        successes, of = parts(sample).sum(axis=0)
+        return wilson(float(successes), float(of), alpha)
+
+    return Metric(name, tasks, goal, _sums(parts, _ratio), closed_form)
+
+
+def _mean(name: str, goal: Goal, tasks: tuple[Task, ...], per_row: Callable[[Sample], Array]) -> Metric:
+    def parts(sample: Sample) -> Array:
+        return np.stack([per_row(sample), np.ones(sample.rows)], axis=1)
+
+    return Metric(name, tasks, goal, _sums(parts, _ratio))
+
+
+def _log_loss(sample: Sample) -> Array:
+    # scikit-learn's clip; a class that the model does not know has probability 0
+    tiny = float(np.finfo(np.float64).eps)
+    if sample.task == "binary":
+        right = np.where(sample.y > 0.5, sample.scores, 1 - sample.scores)
+    else:
+        known = sample.y >= 0
+        right = np.where(known, sample.scores[np.arange(sample.rows), np.where(known, sample.y, 0).astype(int)], 0.0)
+    return np.asarray(-np.log(np.clip(right, tiny, 1 - tiny)))
+
+
+def _cost(sample: Sample) -> Array:
+    if sample.costs is None:
+        raise UsageError(
+            "the metric `cost` needs objective.costs",
+            expected="costs: {false_negative: 90, false_positive: 15}",
+            hint="say what each kind of mistake costs under objective.costs",
+        )
+    missed = sample.y * (1 - sample.decided) * sample.costs.false_negative
+    return np.asarray(missed + (1 - sample.y) * sample.decided * sample.costs.false_positive)
+
+
+def _f1_parts(sample: Sample) -> Array:
+    return np.stack([2 * sample.y * sample.decided, sample.y + sample.decided], axis=1)
+
+
+def _macro_parts(sample: Sample) -> Array:
+    """Per class, unknown ones last: decided rightly, decided, true."""
+    classes = sample.scores.shape[1] + 1
+    known = np.where(sample.y < 0, classes - 1, sample.y)
+    true, decided = (np.equal.outer(codes, np.arange(classes)).astype(np.float64) for codes in (known, sample.decided))
+    return np.concatenate([true * decided, decided, true], axis=1)
+
+
+def _macro_f1(sums: Array) -> Array:
+    """Mean over the classes that are true or decided somewhere."""
+    right, decided, true = np.split(sums, 3, axis=1)
+    present = decided + true > 0
+    each = np.where(present, 2 * right / np.where(present, decided + true, 1), 0.0)
+    return np.asarray(each.sum(axis=1) / present.sum(axis=1))
+
+
+def confidence(sample: Sample) -> tuple[Array, Array]:
+    """What a probability claims and what came true: P(event) and the event, or of the decided class."""
+    if sample.task == "binary":
+        return sample.scores, sample.y
+    return sample.scores.max(axis=1), (sample.decided == sample.y).astype(np.float64)
+
+
+def calibration_bin(claimed: Array) -> npt.NDArray[np.intp]:
+    """0 for probabilities up to 0.1, 1 for those above it up to 0.2, ... 9."""
+    return np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], claimed)
+
+
+def _ece_parts(sample: Sample) -> Array:
+    claimed, came_true = confidence(sample)
+    columns = np.zeros((sample.rows, BINS + 1))
+    columns[np.arange(sample.rows), calibration_bin(claimed)] = came_true - claimed
+    columns[:, BINS] = 1
+    return columns
+
+
+def _ece(sums: Array) -> Array:
+    return np.asarray(np.abs(sums[:, :BINS]).sum(axis=1) / sums[:, BINS])
+
+
+def _r2_parts(sample: Sample) -> Array:
+    # centred, because sums of squares of large values lose their digits
+    y = sample.y - sample.y.mean()
+    return np.stack([(sample.y - sample.scores) ** 2, y * y, y, np.ones(sample.rows)], axis=1)
+
+
+def _r2(sums: Array) -> Array:
+    residual, squares, total, rows = sums.T
+    around_mean = squares - total**2 / rows
+    return np.asarray(np.where(around_mean > 0, 1 - residual / np.where(around_mean > 0, around_mean, 1), np.nan))
+
+
+# --- functions of ranks --------------------------------------------------------------------------
+
+
+def _ranked(area: Callable[[Array, Array], Array]) -> Callable[[Sample], Statistic]:
+    """A statistic of the true and false positives counted from the highest score down, ties together."""
+
+    def statistic(sample: Sample) -> Statistic:
+        order = np.argsort(-sample.scores, kind="stable")
+        ranked, events = sample.scores[order], sample.y[order]
+        ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+
+        def weighted(weights: Weights) -> Array:
+            drawn = weights[:, order]
+            true = np.cumsum(drawn * events, axis=1)[:, ends]
+            return area(true, np.cumsum(drawn, axis=1)[:, ends] - true)
+
+        return weighted
+
+    return statistic
+
+
+def _steps(cumulated: Array) -> Array:
+    return np.diff(cumulated, axis=1, prepend=0)
+
+
+def _roc_area(true: Array, false: Array) -> Array:
+    trapezoids = (_steps(false) * (true - _steps(true) / 2)).sum(axis=1)
+    return np.asarray(trapezoids / (true[:, -1] * false[:, -1]))
+
+
+def _average_precision(true: Array, false: Array) -> Array:
+    seen = true + false
+    precision = true / np.where(seen > 0, seen, 1)
+    return np.asarray((_steps(true) * precision).sum(axis=1) / true[:, -1])
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+_BINARY: tuple[Task, ...] = ("binary",)
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_VALUES: tuple[Task, ...] = ("regression",)
+
+_ALL = (
+    Metric(
+        "roc_auc",
+        _BINARY,
+        "maximise",
+        _ranked(_roc_area),
+        lambda sample, alpha: delong(sample.y, sample.scores, alpha),
+        lambda a, b, alpha: delong_paired(a.y, a.scores, b.scores, alpha),
+    ),
+    Metric("pr_auc", _BINARY, "maximise", _ranked(_average_precision)),
+    _mean("log_loss", "minimise", _CLASSES, _log_loss),
+    _mean("brier", "minimise", _BINARY, lambda s: (s.scores - s.y) ** 2),
+    Metric("ece", _CLASSES, "minimise", _sums(_ece_parts, _ece)),
+    _share("accuracy", "maximise", _CLASSES, lambda s: ((s.decided == s.y).astype(np.float64), np.ones(s.rows))),
+    _share("precision", "maximise", _BINARY, lambda s: (s.y * s.decided, s.decided)),
+    _share("recall", "maximise", _BINARY, lambda s: (s.y * s.decided, s.y)),
+    Metric("f1", _BINARY, "maximise", _sums(_f1_parts, _ratio)),
+    _share("false_negative_rate", "minimise", _BINARY, lambda s: (s.y * (1 - s.decided), s.y)),
+    _share("false_positive_rate", "minimise", _BINARY, lambda s: ((1 - s.y) * s.decided, 1 - s.y)),
+    _share("selection_rate", "none", _BINARY, lambda s: (s.decided, np.ones(s.rows))),
+    _mean("cost", "minimise", _BINARY, _cost),
+    Metric("f1_macro", ("multiclass",), "maximise", _sums(_macro_parts, _macro_f1)),
+    _mean("mae", "minimise", _VALUES, lambda s: np.abs(s.scores - s.y)),
+    Metric(
+        "rmse",
+        _VALUES,
+        "minimise",
+        _sums(lambda s: np.stack([(s.scores - s.y) ** 2, np.ones(s.rows)], axis=1), lambda sums: np.sqrt(_ratio(sums))),
+    ),
+    Metric("r2", _VALUES, "maximise", _sums(_r2_parts, _r2)),
+    _mean("bias", "zero", _VALUES, lambda s: s.scores - s.y),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+
+
+def metrics_for(task: Task, *, costs: bool) -> tuple[Metric, ...]:
+    """The built-in metrics that a task has; `cost` only where costs are known."""
+    return tuple(metric for metric in _ALL if task in metric.tasks and (costs or metric.name != "cost"))
+
+
+def custom_metric(function: "Function", goal: Goal = "none") -> Metric:
+    """A user's `def f(y, scores) -> float` as a metric of any task; y and scores as in `Sample`."""
+    from penstock.project import call
+
+    def statistic(sample: Sample) -> Statistic:
+        def weighted(weights: Weights) -> Array:
+            if len(weights) == 1 and (weights == 1).all():
+                return np.array([float(call(function, sample.y, sample.scores))])
+            return np.array([drawn(np.repeat(np.arange(sample.rows), row.astype(int))) for row in weights])
+
+        def drawn(rows: npt.NDArray[np.intp]) -> float:
+            try:
+                return float(call(function, sample.y[rows], sample.scores[rows]))
+            except UserCodeError:  # a draw may lack a class that the whole sample has
+                return float("nan")
+
+        return weighted
+
+    return Metric(function.reference, ("binary", "multiclass", "regression"), goal, statistic, draws=CUSTOM_DRAWS)
