@@ -15,13 +15,16 @@ from penstock.project.config import (
     Data,
     Dataset,
     Deliver,
+    Duration,
     FeatureView,
     Gate,
     Improve,
     Kpi,
     Monitor,
+    Names,
     Objective,
     Retrain,
+    Section,
     Server,
     Slas,
     Target,
@@ -32,6 +35,7 @@ from penstock.project.config import (
     format_duration,
     parse_duration,
 )
+from penstock.project.document import Document, read_document
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS, MONITORED, metric_names
@@ -50,15 +54,19 @@ __all__ = [
     "Data",
     "Dataset",
     "Deliver",
+    "Document",
+    "Duration",
     "FeatureView",
     "Function",
     "Gate",
     "Improve",
     "Kpi",
     "Monitor",
+    "Names",
     "Objective",
     "ProjectFile",
     "Retrain",
+    "Section",
     "Server",
     "Slas",
     "Target",
@@ -74,4 +82,5 @@ __all__ = [
     "metric_names",
     "parse_duration",
     "project_sources",
+    "read_document",
 ]

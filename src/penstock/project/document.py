@@ -18,6 +18,7 @@ _VARIABLE = re.compile(
     r"\$(?P<escaped>\$(?=\{))|\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}|\$\{(?P<bad>[^}]*)\}?"
 )
 _TAG = "tag:yaml.org,2002:"
+_SCALARS = ("str", "int", "float", "bool", "null", "timestamp")  # a timestamp stays the text that it is
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ class _Reader:
         return {**merged, **values}
 
     def scalar(self, node: Any, where: str) -> Any:
-        if not str(node.tag).startswith(_TAG):
+        if str(node.tag).removeprefix(_TAG) not in _SCALARS:
             return self.problem(where, f"the tag {node.tag} has no meaning here")
         if "${" in node.value and node.tag == _TAG + "str":
             return Variables(node.value, plain=node.style is None)

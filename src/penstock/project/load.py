@@ -6,8 +6,9 @@ values that results is typed, and checked between its sections.
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -83,8 +84,11 @@ def load_project(
     UsageError when there is no project file; ConfigError with every problem when it is wrong.
     """
     path = _find(FilePath(start))
-    document = _resolve(_read(path), environment, sets)
+    base, environments = _take_environments(_read(path))
+    document = _resolve(base, environments, environment, sets)
     config, problems = _check(document)
+    others = (_problems_of(base, environments, name) for name in environments if name != environment)
+    problems = sorted((*problems, *chain.from_iterable(others)), key=_position)
     if config is None or problems:
         raise ConfigError(problems, hint=f"correct {path}")
     shown = tuple(_without_secret(text) for text in sets)
@@ -112,9 +116,10 @@ def _read(path: FilePath) -> Document:
         raise ConfigError([Problem(f"{path.name}:1:1", f"byte {error.start} is not UTF-8")]) from None
 
 
-def _resolve(document: Document, environment: str | None, sets: Sequence[str]) -> Document:
+def _resolve(
+    document: Document, environments: Mapping[str, Any], environment: str | None, sets: Sequence[str]
+) -> Document:
     """The one tree of values that all sources make together."""
-    document, environments = _take_environments(document)
     if environment is not None and environment in environments:
         document = _in_environment(document, environments, environment)
     elif environment is not None:
@@ -124,6 +129,17 @@ def _resolve(document: Document, environment: str | None, sets: Sequence[str]) -
         document = _set(document, text)
     filled = fill_in(document, os.environ)
     return replace(filled, values=_without_nulls(filled.values))
+
+
+def _problems_of(base: Document, environments: Mapping[str, Any], name: str) -> Iterator[Problem]:
+    """What is wrong in an environment that was not asked for. Its variables are set where it is used, not here."""
+    merged = replace(_in_environment(base, environments, name), problems=())
+    own = {place.value for path, place in base.places.items() if path[:2] == ("environments", name)}
+    own |= {place.key for path, place in base.places.items() if path[:2] == ("environments", name)}
+    filled = fill_in(merged, os.environ)
+    unset = {problem.where for problem in filled.problems}
+    _, problems = _check(replace(filled, values=_without_nulls(filled.values), problems=()))
+    yield from (problem for problem in problems if problem.where in own - unset)
 
 
 def _take_environments(document: Document) -> tuple[Document, Mapping[str, Any]]:
@@ -180,7 +196,7 @@ def _without_nulls(value: Any, path: Path = ()) -> Any:
     return value
 
 
-def _check(document: Document) -> tuple[Config | None, tuple[Problem, ...]]:
+def _check(document: Document) -> tuple[Config | None, list[Problem]]:
     """The typed configuration, and everything that is wrong with it.
 
     Keys with a typing error are put right for a second look, so that what is wrong below them, and
@@ -198,7 +214,7 @@ def _check(document: Document) -> tuple[Config | None, tuple[Problem, ...]]:
     if config is not None:
         named = ((path, f"`{dotted(path)}`: {what}") for path, what in check_sections(config))
         problems += [Problem(document.where(path), what) for path, what in named]
-    return config, tuple(sorted(problems, key=_position))
+    return config, problems
 
 
 def _typed(values: Any) -> tuple[Config | None, ValidationError | None]:
