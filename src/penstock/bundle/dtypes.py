@@ -1,6 +1,8 @@
 """Column types as text: what a signature, a feature specification and a lock file write down.
 
     Int64  Float64  String  Boolean  Date  Datetime[us]  Datetime[us, UTC]  Duration[ms]  Enum["a","b"]
+
+`conform` gives a frame the columns and types that were declared; it makes no cast that loses anything.
 """
 
 import json
@@ -64,7 +66,7 @@ def schema_of(frame: pl.DataFrame | pl.LazyFrame) -> Schema:
 
 
 def same_kind(left: pl.DataType, right: pl.DataType) -> bool:
-    """Whether values of both types can be equal: integers of any width, text in any form, the same kind of time."""
+    """Whether values of both types can be equal: integers of any width, text in any form, alike times."""
     return left == right or _kind(left) == _kind(right)
 
 
@@ -77,7 +79,8 @@ def conform(frame: pl.DataFrame, schema: Schema, subject: str, *, exact: bool = 
     if frame.columns == names and frame.dtypes == dtypes:
         return frame
     _refuse_names(frame.columns, names, subject, exact)
-    return pl.DataFrame([_cast(frame.get_column(name), dtype, subject) for name, dtype in zip(names, dtypes, strict=True)])
+    columns = zip(map(frame.get_column, names), dtypes, strict=True)
+    return pl.DataFrame([_cast(column, dtype, subject) for column, dtype in columns])
 
 
 @cache
@@ -91,10 +94,11 @@ def _refuse_names(given: list[str], expected: list[str], subject: str, exact: bo
     if lacking or beyond:
         parts = [f"lacks {', '.join(map(repr, lacking))}"] if lacking else []
         parts += [f"has {', '.join(map(repr, beyond))} beyond what the model was trained on"] if beyond else []
+        hint = "a feature function gives the same columns whatever the rows hold; leave one-hot encoding to the model"
         raise FunctionError(
             f"{subject} {' and '.join(parts)}",
             expected=f"the columns {', '.join(expected[:20])}",
-            hint="a feature function must give the same columns whatever the rows hold; leave one-hot encoding to the model" if exact else None,
+            hint=hint if exact else None,
         )
 
 
@@ -106,7 +110,8 @@ def _cast(column: pl.Series, dtype: pl.DataType, subject: str) -> pl.Series:
     try:
         return column.cast(dtype)
     except pl.exceptions.InvalidOperationError as error:
-        raise FunctionError(f"column {column.name!r} of {subject} does not fit into {dtype}: {str(error).splitlines()[0]}") from error
+        why = str(error).splitlines()[0]
+        raise FunctionError(f"column {column.name!r} of {subject} does not fit into {dtype}: {why}") from error
 
 
 def _loses_nothing(given: pl.DataType, wanted: pl.DataType) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from penstock.bundle.dtypes import Schema, conform, dtype_name, dtype_of, same_kind, schema_of
-from penstock.bundle.pointintime import AVAILABLE, ViewRows, microseconds
+from penstock.bundle.pointintime import AVAILABLE, Times, ViewRows, microseconds
 from penstock.digest import digest_value
 from penstock.errors import FunctionError, UsageError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.project.config import Data
 
 REQUEST = "request"
+Rows = Mapping[str, pl.DataFrame | ViewRows]  # of stored views, as `view_rows` made them or as `prepare` indexed them
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class ViewSpec:
     def __post_init__(self) -> None:
         if self.ttl_s is not None and self.ttl_s < self.available_s:
             raise UsageError(
-                f"feature view {self.name!r} never has a value: its rows are known after {self.available_s:g}s and expire after {self.ttl_s:g}s",
+                f"feature view {self.name!r} never has a value: its rows are known {self.available_s:g}s after their time "
+                f"and expire {self.ttl_s:g}s after it",
                 expected="a ttl longer than `available`",
             )
 
     @property
     def stored(self) -> bool:
+        """Whether its rows come from a dataset."""
         return self.source != REQUEST
 
     @property
@@ -67,35 +70,40 @@ class FeatureSpec:
 
     def __post_init__(self) -> None:
         names = {name for name, _ in self.request}
-        wanted = [name for name in (self.time, self.key) if name] + [name for view in self.stored for name in view.entity]
-        for name in wanted:
+        wanted = (self.time, self.key, *(name for view in self.stored for name in view.entity))
+        for name in filter(None, wanted):
             if name not in names:
                 raise UsageError.unknown("request column", name, names, hint="list it under data.request")
         if self.stored and not self.time:
             raise UsageError(
-                f"feature view {self.stored[0].name!r} is joined as of the time of the request, but data.time is not set",
+                f"feature view {self.stored[0].name!r} is joined as of the request's time, but data.time is not set",
                 hint="name the request column that says when the prediction is asked for under data.time",
             )
 
     @property
     def stored(self) -> tuple[ViewSpec, ...]:
+        """Views of datasets."""
         return tuple(view for view in self.views if view.stored)
 
     @property
     def on_demand(self) -> tuple[ViewSpec, ...]:
+        """Views of the request."""
         return tuple(view for view in self.views if not view.stored)
 
     def view(self, name: str) -> ViewSpec:
+        """The view of that name. UsageError if there is none."""
         for view in self.views:
             if view.name == name:
                 return view
         raise UsageError.unknown("feature view", name, (view.name for view in self.views))
 
     def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "FeatureSpec":
+        """What `to_json` wrote."""
         views = tuple(ViewSpec(**{**view, "entity": tuple(view["entity"])}) for view in value["views"])
         request, outputs = (tuple((name, dtype) for name, dtype in value[part]) for part in ("request", "outputs"))
         return cls(request, value["time"], value["key"], views, outputs)
@@ -111,9 +119,7 @@ class FeatureSet:
     @classmethod
     def load(cls, spec: FeatureSpec, root: Path) -> "FeatureSet":
         """Import the views' functions from `root`: a project, or the code of a bundle."""
-        from penstock.project import load_function
-
-        return cls(spec, {view.name: load_function(root, view.function) for view in spec.views})
+        return cls(spec, {view.name: _loaded(root, view.function, view.source) for view in spec.views})
 
     def declare(self, vectors: pl.DataFrame) -> "FeatureSet":
         """The same features, bound from now on to the columns and types of `vectors`."""
@@ -143,17 +149,18 @@ class FeatureSet:
         for name in spec.entity:
             if not same_kind(dtype_of(request[name]), rows.schema[name]):
                 raise FunctionError(
-                    f"feature view {view!r} gives entity {name!r} as {rows.schema[name]}, the request holds {request[name]}: they never match",
+                    f"feature view {view!r} gives entity {name!r} as {rows.schema[name]}, "
+                    f"the request holds {request[name]}: they never match",
                     where=spec.function,
                     hint=f"cast {name!r} in {spec.function}",
                 )
         ttl = None if spec.ttl_s is None else round((spec.ttl_s - spec.available_s) * 1e6)
         return ViewRows.of(rows, spec.entity, ttl_us=ttl, drop=[name for name in rows.columns if name == spec.time])
 
-    def vectors(self, requests: pl.DataFrame, views: Mapping[str, pl.DataFrame | ViewRows]) -> pl.DataFrame:
+    def vectors(self, requests: pl.DataFrame, views: Rows) -> pl.DataFrame:
         """X: one row per request, in order.
 
-        `views` holds the rows of each stored view, as `view_rows` made them or as `prepare` indexed them.
+        `views` holds the rows of each stored view.
         """
         asked = conform(requests, self.spec.request, "the request")
         parts = [] if self.spec.on_demand else [("the request", asked)]
@@ -161,6 +168,17 @@ class FeatureSet:
             parts.append((view.name, self._look_up(view, asked, views) if view.stored else self._compute(view, asked)))
         vectors = self._side_by_side(parts)
         return conform(vectors, self.spec.outputs, "the feature vector", exact=True) if self.spec.outputs else vectors
+
+    def needed(self, view: str, requests: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a stored view that these requests look up; on them alone the join gives the same."""
+        spec = self.spec.view(view)
+        asked = conform(requests, self.spec.request, "the request")
+        return rows[self.prepare(view, rows).rows_at(*self._asked(spec, asked))]
+
+    def _asked(self, view: ViewSpec, requests: pl.DataFrame) -> tuple[list[pl.Series], Times]:
+        assert self.spec.time is not None  # FeatureSpec refuses stored views without it
+        times = microseconds(requests.get_column(self.spec.time))
+        return [requests.get_column(name) for name in view.entity], times
 
     def _compute(self, view: ViewSpec, requests: pl.DataFrame) -> pl.DataFrame:
         result = self._run(view, requests)
@@ -173,14 +191,13 @@ class FeatureSet:
             )
         return result
 
-    def _look_up(self, view: ViewSpec, requests: pl.DataFrame, views: Mapping[str, pl.DataFrame | ViewRows]) -> pl.DataFrame:
+    def _look_up(self, view: ViewSpec, requests: pl.DataFrame, views: Rows) -> pl.DataFrame:
         if view.name not in views:
-            raise UsageError(f"no rows of feature view {view.name!r} were given", expected=f"the rows of {view.source!r} as view_rows made them")
+            expected = f"the rows of {view.source!r} as view_rows made them"
+            raise UsageError(f"no rows of feature view {view.name!r} were given", expected=expected)
         rows = views[view.name]
         index = rows if isinstance(rows, ViewRows) else self.prepare(view.name, rows)
-        assert self.spec.time is not None  # FeatureSpec refuses stored views without it
-        times = microseconds(requests.get_column(self.spec.time))
-        return index.at([requests.get_column(name) for name in view.entity], times)
+        return index.at(*self._asked(view, requests))
 
     def _side_by_side(self, parts: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
         columns: dict[str, pl.Series] = {}
@@ -205,21 +222,23 @@ class FeatureSet:
             result = result.collect()
         if not isinstance(result, pl.DataFrame):
             raise FunctionError(
-                f"feature view {view.name!r} gave a {type(result).__name__}", where=view.function, expected="a Polars DataFrame or LazyFrame"
+                f"feature view {view.name!r} gave a {type(result).__name__}",
+                where=view.function,
+                expected="a Polars DataFrame or LazyFrame",
             )
         return result
 
 
 def feature_set(data: "Data", root: Path, examples: pl.Schema) -> FeatureSet:
     """The features that a project's `data` section declares, over examples of the given columns."""
-    from penstock.project import load_function
-
     if not data.request:
-        raise UsageError("data.request is empty", expected="the columns of an example that are known when a prediction is asked for")
+        raise UsageError(
+            "data.request is empty", expected="the columns of an example that are known when a prediction is asked for"
+        )
     for name in data.request:
         if name not in examples:
             raise UsageError.unknown("column", name, examples, where="data.request")
-    functions = {name: load_function(root, view.function) for name, view in data.features.items()}
+    functions = {name: _loaded(root, view.function, view.source) for name, view in data.features.items()}
     views = tuple(
         ViewSpec(
             name=name,
@@ -235,6 +254,14 @@ def feature_set(data: "Data", root: Path, examples: pl.Schema) -> FeatureSet:
     )
     request = tuple((name, dtype_name(examples[name])) for name in data.request)
     return FeatureSet(FeatureSpec(request, data.time, data.key, views), functions)
+
+
+def _loaded(root: Path, reference: str, source: str) -> "Function":
+    from penstock.bundle.openmp import provide
+    from penstock.project import load_function
+
+    provide()  # the module may import LightGBM beside its feature functions
+    return load_function(root, reference, parameters=["requests" if source == REQUEST else "rows"])
 
 
 def _require(frame: pl.DataFrame, columns: Iterable[str], view: ViewSpec) -> None:

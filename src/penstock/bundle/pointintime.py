@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from penstock.errors import UsageError
 
 AVAILABLE = "_available_at"
+Times = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).min
 
 
-def microseconds(times: pl.Series) -> NDArray[np.int64]:
+def microseconds(times: pl.Series) -> Times:
     """Dates or times as microseconds since 1970 in UTC; a null as the least integer."""
     zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
     if not isinstance(times.dtype, pl.Datetime | pl.Date):
-        raise UsageError(f"column {times.name!r} is {times.dtype}, not a date or a time", hint=f"parse {times.name!r} to a Datetime")
+        raise UsageError(
+            f"column {times.name!r} is {times.dtype}, not a date or a time", hint=f"parse {times.name!r} to a Datetime"
+        )
     numbers = times.cast(pl.Datetime("us", zone)).cast(pl.Int64)
     return (numbers.fill_null(_NEVER) if numbers.null_count() else numbers).to_numpy()
 
@@ -31,44 +34,53 @@ class ViewRows:
     """A stored view's rows, indexed for the join. Build it once and use it for many requests."""
 
     entity: tuple[str, ...]
-    entity_types: tuple[pl.DataType, ...]
     features: pl.DataFrame  # sorted by entity and time, then one row of nulls
     ttl_us: int | None  # a row lives this long after it becomes available
     _groups: dict[tuple[object, ...], int]
-    _moments: NDArray[np.int64]  # distinct times, ascending
-    _keys: NDArray[np.int64]  # group * (moments + 1) + rank of the time, ascending
-    _available: NDArray[np.int64]
+    _moments: Times  # distinct times, ascending
+    _keys: Times  # group * (moments + 1) + rank of the time, ascending
+    _available: Times
+    _rows: Times  # where each row was in the frame given
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, entity: Sequence[str], *, ttl_us: int | None = None, drop: Sequence[str] = ()) -> "ViewRows":
-        """Index rows that carry `entity` and `_available_at`. Of rows with the same entity and time the last counts."""
+    def of(
+        cls, rows: pl.DataFrame, entity: Sequence[str], *, ttl_us: int | None = None, drop: Sequence[str] = ()
+    ) -> "ViewRows":
+        """Index rows that carry `entity` and `_available_at`. Of rows alike in both the last counts."""
         entity = tuple(entity)
         _refuse_floats(rows, entity)
-        known = rows.drop_nulls([*entity, AVAILABLE])
+        known = rows.with_row_index("_row").drop_nulls([*entity, AVAILABLE])
         groups = known.select(entity).unique(maintain_order=True).with_row_index("_group")
-        ordered = known.join(groups, on=entity, how="left", maintain_order="left").sort("_group", AVAILABLE, maintain_order=True)
+        ordered = known.join(groups, on=entity, how="left", maintain_order="left").sort(
+            "_group", AVAILABLE, maintain_order=True
+        )
         available = microseconds(ordered[AVAILABLE])
         moments, rank = np.unique(available, return_inverse=True)
-        features = ordered.drop("_group", AVAILABLE, *entity, *drop)
+        features = ordered.drop("_row", "_group", AVAILABLE, *entity, *drop)
         return cls(
             entity=entity,
-            entity_types=tuple(rows.schema[name] for name in entity),
             features=features.vstack(features.clear(1)),
             ttl_us=ttl_us,
             _groups={key: number for number, key in enumerate(groups.select(entity).rows())},
             _moments=moments,
             _keys=ordered["_group"].to_numpy().astype(np.int64) * (len(moments) + 1) + rank + 1,
             _available=available,
+            _rows=ordered["_row"].to_numpy().astype(np.int64),
         )
 
-    def at(self, entities: Sequence[pl.Series], times: NDArray[np.int64]) -> pl.DataFrame:
+    def at(self, entities: Sequence[pl.Series], times: Times) -> pl.DataFrame:
         """The features of each (entity, time): one row per time, in order, nulls where nothing was known."""
         found = self._find(entities, times)
         if len(found) == 1:  # a slice costs a fortieth of a gather
             return self.features.slice(int(found[0]), 1)
         return self.features[found]
 
-    def _find(self, entities: Sequence[pl.Series], times: NDArray[np.int64]) -> NDArray[np.int64]:
+    def rows_at(self, entities: Sequence[pl.Series], times: Times) -> Times:
+        """Which of the rows given to `of` these (entity, time) look up, ascending."""
+        found = self._find(entities, times)
+        return np.unique(self._rows[found[found < len(self._rows)]])
+
+    def _find(self, entities: Sequence[pl.Series], times: Times) -> Times:
         nothing = len(self._keys)
         groups = self._groups
         keys = zip(*(series.to_list() for series in entities), strict=True)
@@ -87,4 +99,7 @@ class ViewRows:
 def _refuse_floats(rows: pl.DataFrame, entity: Sequence[str]) -> None:
     for name in entity:
         if rows.schema[name].is_float():
-            raise UsageError(f"entity {name!r} is {rows.schema[name]}: numbers with a fraction do not identify anything", hint="cast it to Int64 or String")
+            raise UsageError(
+                f"entity {name!r} is {rows.schema[name]}: numbers with a fraction identify nothing",
+                hint="cast it to Int64 or String",
+            )

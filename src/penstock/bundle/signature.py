@@ -1,0 +1,343 @@
+"""The signature of a request: what a caller must send, and how JSON becomes a typed row.
+
+Types are checked, never guessed: `"12"` is not a number, `1` is not true. Ranges and levels are those
+of the training data; they inform a caller and refuse nothing, since new values are what drift is about.
+"""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from penstock.bundle.dtypes import Schema, dtype_name, dtype_of
+from penstock.errors import UsageError, did_you_mean
+
+MAX_LEVELS = 50
+Rows = Sequence[Mapping[str, Any]]
+Reader = Callable[[object], object]  # raises ValueError for a value of another type
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """Why a row was refused. `row` counts from 0."""
+
+    row: int
+    field: str
+    what: str
+    expected: str | None = None
+
+    def __str__(self) -> str:
+        tail = f" (expected {self.expected})" if self.expected else ""
+        return f"row {self.row}, {self.field}: {self.what}{tail}"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a request."""
+
+    name: str
+    dtype: str  # Int64, String, Datetime[us], ...
+    nullable: bool  # may be null or left out
+    low: Any = None  # least and greatest value in training, JSON
+    high: Any = None
+    levels: tuple[Any, ...] | None = None  # the values in training, when they are few
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The columns of a request, in order."""
+
+    fields: tuple[Field, ...]
+
+    @classmethod
+    def of(cls, requests: pl.DataFrame, *, nullable: Container[str] | None = None) -> "Signature":
+        """The signature of training requests. Without `nullable`, the columns that held a null may hold one."""
+        return cls(tuple(_describe(column, nullable) for column in requests.get_columns()))
+
+    @property
+    def schema(self) -> Schema:
+        """Names and types."""
+        return tuple((field.name, field.dtype) for field in self.fields)
+
+    @cached_property
+    def _readers(self) -> tuple[tuple[Field, pl.DataType, Reader], ...]:
+        return tuple((field, dtype_of(field.dtype), _reader(dtype_of(field.dtype))) for field in self.fields)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.fields)
+
+    def decode(self, rows: Rows) -> tuple[pl.DataFrame, list[RowProblem]]:
+        """Rows of JSON as a typed frame, and every problem in them. A refused value is null in the frame."""
+        problems: list[RowProblem] = []
+        for number, row in enumerate(rows):
+            if not row.keys() <= self._names:
+                problems += [_unknown(number, name, self._names) for name in row if name not in self._names]
+        columns = [self._column(field, dtype, read, rows, problems) for field, dtype, read in self._readers]
+        problems.sort(key=lambda problem: problem.row)
+        return pl.DataFrame(columns), problems
+
+    def _column(
+        self, field: Field, dtype: pl.DataType, read: Reader, rows: Rows, problems: list[RowProblem]
+    ) -> pl.Series:
+        values: list[object] = []
+        for number, row in enumerate(rows):
+            value = row.get(field.name)
+            if value is None:
+                if not field.nullable:
+                    problems.append(_lacking(number, field, present=field.name in row))
+            else:
+                try:
+                    value = read(value)
+                except ValueError as refusal:
+                    problems.append(RowProblem(number, field.name, str(refusal), _expected(field)))
+                    value = None
+            values.append(value)
+        return pl.Series(field.name, values, dtype=dtype)
+
+    def encode(self, requests: pl.DataFrame) -> list[dict[str, Any]]:
+        """Typed rows as JSON values that `decode` reads back."""
+        names = [field.name for field in self.fields]
+        columns = [[to_json(value) for value in requests.get_column(name).to_list()] for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def example(self) -> dict[str, Any]:
+        """A row that a caller could send."""
+        return {field.name: field.example for field in self.fields}
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of one row, for OpenAPI."""
+        return {
+            "type": "object",
+            "properties": {field.name: _property(field) for field in self.fields},
+            "required": [field.name for field in self.fields if not field.nullable],
+            "additionalProperties": False,
+            "examples": [self.example()],
+        }
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """For the manifest."""
+        return [asdict(field) for field in self.fields]
+
+    @classmethod
+    def from_json(cls, value: Iterable[Mapping[str, Any]]) -> "Signature":
+        """What `to_json` wrote."""
+        return cls(tuple(Field(**{**field, "levels": field["levels"] and tuple(field["levels"])}) for field in value))
+
+
+def to_json(value: object) -> Any:
+    """A cell as a JSON value: times as ISO 8601 text, NaN and infinity as null."""
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+# --- describing training data --------------------------------------------------------------------
+
+
+def _describe(column: pl.Series, nullable: Container[str] | None) -> Field:
+    dtype = dtype_name(column.dtype)
+    if isinstance(column.dtype, pl.Duration):
+        hint = "hold it as a number"
+        raise UsageError(f"request column {column.name!r} is a duration, which JSON has no form for", hint=hint)
+    may_lack = column.null_count() > 0 if nullable is None else column.name in nullable
+    known = column.drop_nulls()
+    low, high = _range(known)
+    example = to_json(known[len(known) // 2]) if len(known) else None
+    return Field(column.name, dtype, may_lack, low, high, _levels(known), example)
+
+
+def _range(column: pl.Series) -> tuple[Any, Any]:
+    if not column.dtype.is_numeric() and not column.dtype.is_temporal():
+        return None, None
+    finite = column.filter(column.is_finite()) if column.dtype.is_float() else column
+    return to_json(finite.min()), to_json(finite.max())
+
+
+def _levels(column: pl.Series) -> tuple[Any, ...] | None:
+    if isinstance(column.dtype, pl.Enum):
+        return tuple(column.dtype.categories.to_list())
+    if not isinstance(column.dtype, pl.String | pl.Categorical):
+        return None
+    values = column.cast(pl.String).unique()
+    return tuple(sorted(values.to_list())) if len(values) <= MAX_LEVELS else None
+
+
+# --- reading values ------------------------------------------------------------------------------
+
+
+def _reader(dtype: pl.DataType) -> Reader:
+    if dtype.is_integer():
+        return _integer_reader(dtype)
+    if dtype.is_float():
+        return _read_float
+    match dtype:
+        case pl.Boolean():
+            return _read_boolean
+        case pl.Enum():
+            return _enum_reader(frozenset(dtype.categories.to_list()))
+        case pl.String() | pl.Categorical():
+            return _read_text
+        case pl.Datetime():
+            return _aware_datetime if dtype.time_zone else _naive_datetime
+        case pl.Date():
+            return _read_date
+        case pl.Time():
+            return _read_time
+    return _read_nothing
+
+
+def _integer_reader(dtype: pl.DataType) -> Reader:
+    low = int(pl.select(dtype.min()).item())  # type: ignore[attr-defined]
+    high = int(pl.select(dtype.max()).item())  # type: ignore[attr-defined]
+
+    def read(value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(_wrong(value))
+        if not low <= value <= high:
+            raise ValueError(f"{value} does not fit into {dtype}")
+        return value
+
+    return read
+
+
+def _read_float(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(_wrong(value))
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("the number is too large") from None
+
+
+def _read_boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(_wrong(value))
+    return value
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(_wrong(value))
+    return value
+
+
+def _enum_reader(categories: frozenset[str]) -> Reader:
+    def read(value: object) -> str:
+        if (text := _read_text(value)) not in categories:
+            raise ValueError(f"{text!r} is not one of the declared values{did_you_mean(text, categories)}")
+        return text
+
+    return read
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    try:
+        return datetime.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _naive_datetime(value: object) -> datetime:
+    moment = _moment(value)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _aware_datetime(value: object) -> datetime:
+    moment = _moment(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_date(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _read_time(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    try:
+        return time.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _read_nothing(value: object) -> object:
+    raise ValueError("always null in training, so only null is understood")
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+_PLAIN = {
+    "Boolean": ("true or false", {"type": "boolean"}),
+    "Date": ("a date such as 2013-07-01", {"type": "string", "format": "date"}),
+    "Time": ("a time such as 17:45:00", {"type": "string", "format": "time"}),
+    "Null": ("null", {"type": "null"}),
+}
+
+
+def _kind(dtype: str) -> tuple[str, dict[str, Any]]:
+    """Words for people and the JSON Schema of a type."""
+    if dtype in _PLAIN:
+        return _PLAIN[dtype]
+    if dtype.startswith(("Int", "UInt")):
+        return "a whole number", {"type": "integer"}
+    if dtype.startswith("Float"):
+        return "a number", {"type": "number"}
+    if dtype.startswith("Datetime"):
+        return "a time such as 2013-07-01T17:45:00", {"type": "string", "format": "date-time"}
+    return "text", {"type": "string"}
+
+
+def _property(field: Field) -> dict[str, Any]:
+    schema = dict(_kind(field.dtype)[1])
+    if field.nullable and schema["type"] != "null":
+        schema["type"] = [schema["type"], "null"]
+    if field.levels and field.dtype.startswith("Enum"):
+        schema["enum"] = [*field.levels, *([None] if field.nullable else [])]
+    if notes := _notes(field):
+        schema["description"] = notes
+    if field.example is not None:
+        schema["examples"] = [field.example]
+    return schema
+
+
+def _notes(field: Field) -> str:
+    if field.levels:
+        return "In training: " + ", ".join(map(str, field.levels[:20])) + (", …" if len(field.levels) > 20 else "")
+    return f"In training: {field.low} to {field.high}" if field.low is not None else ""
+
+
+def _expected(field: Field) -> str:
+    return _kind(field.dtype)[0] + (" or null" if field.nullable else "")
+
+
+def _lacking(row: int, field: Field, *, present: bool) -> RowProblem:
+    return RowProblem(row, field.name, "may not be null" if present else "is missing", _expected(field))
+
+
+def _unknown(row: int, name: str, names: Iterable[str]) -> RowProblem:
+    return RowProblem(row, str(name), f"unknown field{did_you_mean(str(name), names)}")
+
+
+def _wrong(value: object) -> str:
+    shown = repr(value)
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), type(value).__name__)
+    return f"{shown if len(shown) <= 40 else shown[:37] + '...'} is {kind}"

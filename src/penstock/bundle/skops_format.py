@@ -1,0 +1,265 @@
+"""scikit-learn estimators as skops archives: no pickle, normalised bytes, and our own audit before loading.
+
+An archive holds `schema.json`, a tree of nodes that name the types to build, and arrays. skops names
+arrays and shared objects by memory address; here they are numbered by first appearance, times are
+fixed and every `n_jobs` is 1 (threads cost a single row more than they save, and sum in another order),
+so that equal models are equal bytes. The content hash leaves out what does not change a prediction:
+shared identities, spent random generators, skops's version and LightGBM's training parameters.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+import polars as pl
+
+from penstock.bundle.allowed import allowed
+from penstock.bundle.model import FEW_ROWS, Dumped, Floats, Model, labels_of
+from penstock.digest import digest_bytes, digest_value
+from penstock.errors import Untrusted, UsageError
+
+FILE = "model.skops"
+SCHEMA = "schema.json"
+MAX_BYTES = 1 << 30
+MAX_MEMBERS = 50_000
+MAX_NODES = 5_000_000
+_MEMBER = re.compile(r"schema\.json|\d+\.(npy|bin)")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_SPENT = frozenset({"RandomGeneratorNode", "RandomStateNode"})
+
+
+def holds(estimator: Any) -> bool:
+    """Whether this format is meant for the estimator; `dump` says in detail what it cannot hold."""
+    return hasattr(estimator, "get_params") and hasattr(estimator, "fit")
+
+
+def dump(estimator: Any) -> Dumped:
+    """The estimator as bytes. UsageError naming each part that is not on the list of safe types."""
+    from skops.io import dumps
+
+    try:
+        raw = dumps(estimator)
+    except Exception as error:  # skops raises whatever a type's own __reduce__ and __getstate__ raise
+        raise UsageError(
+            f"{type(estimator).__name__} cannot be written without pickle: {error}", hint=_ADVICE
+        ) from error
+    with ZipFile(io.BytesIO(raw)) as archive:
+        schema = json.loads(archive.read(SCHEMA))
+        members = {name: archive.read(name) for name in archive.namelist() if name != SCHEMA}
+    if strangers := sorted(_strangers(schema)):
+        expected = "only types on Penstock's list"
+        raise UsageError(f"the model holds {', '.join(strangers)}", expected=expected, hint=_ADVICE)
+    _one_thread(schema)
+    members = _renumber(schema, members)
+    return Dumped(FILE, _archive(schema, members), _content_hash(schema, members), labels_of(estimator))
+
+
+def load(data: bytes) -> Model:
+    """The model in an archive. Untrusted, with the reason, unless every type in it is on the list."""
+    if len(data) > MAX_BYTES:
+        raise Untrusted(f"the model file is {len(data):,} bytes", expected=f"at most {MAX_BYTES:,}")
+    try:
+        types = _audit(data)
+    except (BadZipFile, ValueError, KeyError, TypeError, RecursionError, EOFError, NotImplementedError) as error:
+        raise Untrusted(f"the model file is not a sound skops archive: {error}") from error
+    if any(name.startswith("lightgbm.") for name in types):
+        from penstock.bundle.openmp import provide
+
+        provide()
+    from skops.io import loads
+
+    try:
+        return _Estimator(loads(data, trusted=sorted(types)))
+    except Exception as error:  # a broken state can raise anything in the type it is given to
+        raise Untrusted(f"the model file does not load: {type(error).__name__}: {error}") from error
+
+
+class _Estimator:
+    """A scikit-learn estimator that is given Polars frames."""
+
+    def __init__(self, estimator: Any) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self.estimator = estimator
+        self._pools = [pool for pool in ThreadpoolController().lib_controllers if pool.user_api == "openmp"]
+
+    def probabilities(self, vectors: pl.DataFrame) -> Floats:
+        with self._threads(vectors.height):
+            return np.asarray(self.estimator.predict_proba(vectors), dtype=np.float64)
+
+    def values(self, vectors: pl.DataFrame) -> Floats:
+        with self._threads(vectors.height):
+            return np.asarray(self.estimator.predict(vectors), dtype=np.float64).reshape(vectors.height)
+
+    @contextmanager
+    def _threads(self, rows: int) -> Iterator[None]:
+        """One OpenMP thread for few rows: on a busy machine waiting for a second one takes 50 ms."""
+        if rows >= FEW_ROWS:
+            yield
+            return
+        before = [pool.get_num_threads() for pool in self._pools]
+        for pool in self._pools:
+            pool.set_num_threads(1)
+        try:
+            yield
+        finally:
+            for pool, count in zip(self._pools, before, strict=True):
+                pool.set_num_threads(count)
+
+
+_ADVICE = (
+    "build the model from scikit-learn or LightGBM parts; put code of your own into a feature view, "
+    "and give a search's best_estimator_ instead of the search"
+)
+
+
+# --- reading an archive --------------------------------------------------------------------------
+
+
+def _audit(data: bytes) -> set[str]:
+    """Look at everything that skops would build, before it is asked to. Returns the types."""
+    from skops.io._protocol import PROTOCOL
+
+    with ZipFile(io.BytesIO(data)) as archive:
+        _check_members(archive.infolist())
+        schema = json.loads(archive.read(SCHEMA))
+        for info in archive.infolist():
+            if info.filename.endswith(".npy"):
+                _check_array(info.filename, archive.read(info))
+    if not isinstance(schema, dict) or schema.get("protocol") != PROTOCOL:  # older ones bring weaker loaders back
+        raise ValueError(f"skops protocol is not {PROTOCOL}")
+    if strangers := sorted(_strangers(schema)):
+        raise Untrusted(f"the model file asks for {', '.join(strangers[:8])}", expected="only types on Penstock's list")
+    return {_type_of(node) for node in _nodes(schema)}
+
+
+def _check_members(members: list[ZipInfo]) -> None:
+    names = [info.filename for info in members]
+    if len(members) > MAX_MEMBERS or len(set(names)) != len(names) or SCHEMA not in names:
+        raise ValueError("too many members, a member twice, or no schema.json")
+    for info in members:
+        if not _MEMBER.fullmatch(info.filename):
+            raise ValueError(f"unexpected member {info.filename!r}")
+        if info.compress_type != ZIP_STORED or info.flag_bits & 0x1:  # stored: nothing can grow when it is read
+            raise ValueError(f"member {info.filename!r} is compressed or encrypted")
+
+
+def _check_array(name: str, data: bytes) -> None:
+    """The header's promise must match the bytes: a small file may not ask for a huge array."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, _, dtype = read(stream)
+    if dtype.hasobject or min(shape, default=0) < 0:
+        raise ValueError(f"array {name!r} holds Python objects")
+    count = 1
+    for side in shape:
+        count *= side
+    if count * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError(f"array {name!r} is not as long as its header says")
+
+
+def _strangers(schema: Any) -> set[str]:
+    table = allowed()
+    nodes = _nodes(schema)
+    return {_type_of(node) for node in nodes if _type_of(node) not in table.get(str(node.get("__loader__")), ())}
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every JSON object that skops could take for a node: one that says a loader, a class or a module."""
+    pending, seen = [schema], 0
+    while pending:
+        value = pending.pop()
+        if (seen := seen + 1) > MAX_NODES:
+            raise ValueError("too many nodes")
+        if isinstance(value, dict):
+            if any(isinstance(value.get(key), str) for key in ("__loader__", "__class__", "__module__")):
+                yield value
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+
+
+def _type_of(node: dict[str, Any]) -> str:
+    return f"{node.get('__module__')}.{node.get('__class__')}"
+
+
+# --- writing one ---------------------------------------------------------------------------------
+
+
+def _one_thread(schema: dict[str, Any]) -> None:
+    for node in _nodes(schema):
+        content = node.get("content")
+        jobs = content.get("n_jobs") if isinstance(content, dict) else None
+        if isinstance(jobs, dict) and jobs.get("__loader__") == "JsonNode":
+            jobs["content"] = "1"
+
+
+def _renumber(schema: dict[str, Any], members: dict[str, bytes]) -> dict[str, bytes]:
+    """Number shared objects and arrays by first appearance; equal arrays become one member."""
+    numbers: dict[int, int] = {}
+    names: dict[str, str] = {}
+    renamed: dict[str, bytes] = {}
+    for node in _in_order(schema):
+        if node["__loader__"] == "JsonNode":
+            node.pop("__id__", None)  # shares nothing that matters, and ties one number to all equal ones
+        elif "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
+        if isinstance(node.get("file"), str):
+            data = members[node["file"]]
+            suffix = node["file"].rpartition(".")[2]
+            key = f"{digest_bytes(data)}.{suffix}"
+            node["file"] = names.setdefault(key, f"{len(names)}.{suffix}")
+            renamed[node["file"]] = data
+    return renamed
+
+
+def _in_order(value: Any) -> Iterator[dict[str, Any]]:
+    """Nodes in the order of the text."""
+    if isinstance(value, dict):
+        if isinstance(value.get("__loader__"), str):
+            yield value
+        for child in value.values():
+            yield from _in_order(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _in_order(child)
+
+
+def _archive(schema: dict[str, Any], members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
+        archive.writestr(ZipInfo(SCHEMA, _EPOCH), json.dumps(schema, separators=(",", ":")))
+        for name, data in members.items():
+            archive.writestr(ZipInfo(name, _EPOCH), data)
+    return buffer.getvalue()
+
+
+def _content_hash(schema: dict[str, Any], members: dict[str, bytes]) -> str:
+    digests = {name: digest_bytes(data) for name, data in members.items()}
+    return digest_value(_canonical({key: value for key, value in schema.items() if key != "_skops_version"}, digests))
+
+
+def _canonical(value: Any, digests: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_canonical(child, digests) for child in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("__loader__") == "JsonNode":
+        return _without_parameters(value["content"])
+    if value.get("__loader__") in _SPENT:
+        return value["__loader__"]
+    if isinstance(value.get("file"), str):
+        return {**{key: child for key, child in value.items() if key != "__id__"}, "file": digests[value["file"]]}
+    # An object's keys are in the order of its code; lists keep theirs through `key_types`.
+    return {key: _canonical(child, digests) for key, child in value.items() if key not in ("__id__", "_random_seed")}
+
+
+def _without_parameters(content: str) -> str:
+    """A LightGBM model inside a pipeline is its text; how it was trained is not what it is."""
+    return content.partition(r"\nparameters:")[0] if content.startswith(r'"tree\nversion=') else content
