@@ -8,7 +8,7 @@ missing end: each writer therefore keeps, beside its key, the last entry that it
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,19 +54,21 @@ def next_entry(
         raise UsageError("the ledger was opened without a signing key", expected="Ledger.open(url, signing_key=FILE)")
     signer = load_signer(reader.signing_key)
     last = _last(reader)
-    facts: dict[str, Any] = {
-        "seq": last.seq + 1 if last else 1,
-        "at": reader.now(),
-        "actor": clean(actor),
-        "action": clean(action),
-        "subject": clean(subject),
-        "reason": clean(reason),
-        "payload": json.loads(canonical_json(payload)),
-        "previous": last.digest if last else GENESIS,
-        "public_key": signer.public,
-    }
-    digest = _digest(facts)
-    return AuditEntry(**facts, digest=digest, signature=signer.sign(digest.encode()))
+    draft = AuditEntry(
+        seq=last.seq + 1 if last else 1,
+        at=reader.now(),
+        actor=clean(actor),
+        action=clean(action),
+        subject=clean(subject),
+        reason=clean(reason),
+        payload=json.loads(canonical_json(payload)),
+        previous=last.digest if last else GENESIS,
+        digest="",
+        public_key=signer.public,
+        signature="",
+    )
+    digest = digest_of(draft)
+    return replace(draft, digest=digest, signature=signer.sign(digest.encode()))
 
 
 def verify_audit(reader: "Reader", *, trusted: Sequence[str] = ()) -> AuditCheck:
@@ -93,14 +95,16 @@ def remember(entry: AuditEntry, signing_key: Path) -> None:
     draft.replace(place)
 
 
+def digest_of(entry: AuditEntry) -> str:
+    """What an entry's digest must be: over all its fields but the digest and the signature."""
+    facts = asdict(entry)
+    covered = {name: value for name, value in facts.items() if name not in ("digest", "signature")}
+    return digest_value({**covered, "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds")})
+
+
 def _last(reader: "Reader") -> AuditEntry | None:
     found = reader.find(AuditEntry, order_by="-seq", limit=1)
     return found[0] if found else None
-
-
-def _digest(facts: Mapping[str, Any]) -> str:
-    covered = {name: value for name, value in facts.items() if name not in ("digest", "signature")}
-    return digest_value({**covered, "at": covered["at"].astimezone(UTC).isoformat(timespec="microseconds")})
 
 
 def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
@@ -116,7 +120,7 @@ def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
 
 def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> Iterator[Break]:
     for entry in entries:
-        if _digest(asdict(entry)) != entry.digest:
+        if digest_of(entry) != entry.digest:
             yield Break(entry.seq, "was changed after it was signed")
         elif trusted and entry.public_key not in trusted:
             yield Break(entry.seq, f"signed by a key that is not trusted: {entry.public_key}")

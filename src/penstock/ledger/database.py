@@ -21,6 +21,8 @@ class Session(ABC):
     The first statement that fails is the last: PostgreSQL would refuse the rest, so SQLite does too.
     """
 
+    text_value = "CAST(? AS TEXT)"  # a value that compares with text columns where nothing else gives its type
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._failed: PenstockError | None = None

@@ -40,8 +40,8 @@ class Lineage:
 # UNION drops nodes that were seen, so circles end; the planner reads the walk row by row, so LIMIT ends it.
 _WALK = """
 WITH RECURSIVE
-  above(node) AS (SELECT CAST(? AS TEXT) UNION SELECT e.source FROM above JOIN edges e ON e.target = above.node),
-  below(node) AS (SELECT CAST(? AS TEXT) UNION SELECT e.target FROM below JOIN edges e ON e.source = below.node)
+  above(node) AS (SELECT {text_value} UNION SELECT e.source FROM above JOIN edges e ON e.target = above.node),
+  below(node) AS (SELECT {text_value} UNION SELECT e.target FROM below JOIN edges e ON e.source = below.node)
 SELECT * FROM (
   SELECT 'up', e.source, e.target, e.role, e.at FROM above JOIN edges e ON e.target = above.node LIMIT ?
 ) AS upstream
@@ -54,7 +54,7 @@ UNION ALL SELECT * FROM (
 def trace(reader: "Reader", start: str, *, up: bool = True, down: bool = True, limit: int = 10_000) -> Lineage:
     """The lineage of a node (`run:2f9c…`), at most `limit` edges in each direction, by one query."""
     asked = [start, start, limit + 1 if up else 0, limit + 1 if down else 0]
-    rows = reader.session.rows(_WALK, asked)
+    rows = reader.session.rows(_WALK.format(text_value=reader.session.text_value), asked)
     above = [row[1:] for row in rows if row[0] == "up"]
     below = [row[1:] for row in rows if row[0] == "down"]
     return Lineage(

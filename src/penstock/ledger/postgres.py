@@ -20,6 +20,8 @@ _TURN = 7_305_790_122  # advisory lock: any number that no other program takes
 class PostgresSession(Session):
     """A transaction on a server."""
 
+    text_value = 'CAST(? AS TEXT) COLLATE "C"'
+
     def __init__(self, connection: "psycopg.Connection[Any]", server: str) -> None:
         super().__init__(connection)
         self._server = server
@@ -77,7 +79,7 @@ class PostgresDatabase(Database):
         """Make or change the tables, under the lock that writers take."""
         from penstock.ledger.migrate import upgrade
 
-        upgrade("postgresql+psycopg://", self._open, lock=f"SELECT pg_advisory_xact_lock({_TURN})")
+        upgrade("postgresql+psycopg://", self._open_for_migration, lock=f"SELECT pg_advisory_xact_lock({_TURN})")
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -113,6 +115,11 @@ class PostgresDatabase(Database):
             return
         with self._lock:
             self._idle.append(connection)
+
+    def _open_for_migration(self) -> "psycopg.Connection[Any]":
+        connection = self._open()
+        connection.autocommit = False  # SQLAlchemy expects the driver to begin
+        return connection
 
     def _open(self) -> "psycopg.Connection[Any]":
         try:

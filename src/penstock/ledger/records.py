@@ -292,7 +292,7 @@ class Action:
     kind: str  # retrain
     trigger: str
     reason: str
-    state: str  # running | promoted | refused | registered | failed
+    state: str  # running | promoted | refused | registered | unchanged | failed
     outcome: Json
     started_at: datetime
     finished_at: datetime | None = None

@@ -36,7 +36,9 @@ def decode(column: Column, stored: Any) -> Any:
 
 def clean(text: str) -> str:
     """Text as both databases can hold it: NUL and lone surrogates become U+FFFD."""
-    return text.replace("\0", "\ufffd").encode(errors="surrogatepass").decode(errors="replace")
+    if text.isascii():
+        return text.replace("\0", "\ufffd")
+    return text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _text(value: Any) -> str:

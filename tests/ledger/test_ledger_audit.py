@@ -1,0 +1,120 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from penstock.errors import UsageError
+from penstock.ledger import AuditEntry, Break, Ledger, verify_audit
+from penstock.signing import load_signer
+
+
+@pytest.fixture
+def trail(ledger):
+    for number in range(1, 6):
+        with ledger.write() as transaction:
+            transaction.audit("promote", f"model:m@{number}", actor="ada", reason="é \0", payload={"auc": 0.1 * number})
+    return ledger
+
+
+def broken(ledger, **how):
+    with ledger.read() as reader:
+        return verify_audit(reader, **how).broken
+
+
+def test_an_entry_comes_back_as_it_was_given(trail):
+    with trail.write() as transaction:
+        given = transaction.audit("rollback", "model:m@1", actor="bob", payload={"rows": (1, 2), "b": 1e22, "a": None})
+        assert transaction.get(AuditEntry, seq=6) == given
+    assert given.previous != given.digest
+
+
+def test_a_whole_trail_is_whole(trail, signing_key):
+    assert broken(trail, trusted=[load_signer(signing_key).public]) == ()
+    with trail.read() as reader:
+        assert verify_audit(reader).entries == 5
+        assert verify_audit(reader).whole
+
+
+@pytest.mark.parametrize(
+    "change", ["reason = 'nicer'", "actor = 'eve'", "payload = '{}'", "at = '2020-01-01T00:00:00.000000+00:00'"]
+)
+def test_an_edited_entry_is_found(trail, tamper, change):
+    tamper(f"UPDATE audit SET {change} WHERE seq = 3")
+    assert broken(trail) == (Break(3, "was changed after it was signed"),)
+
+
+def test_a_removed_entry_is_found(trail, tamper):
+    tamper("DELETE FROM audit WHERE seq = 2")
+    assert broken(trail) == (Break(2, "entry 2 is missing"),)
+
+
+def test_a_removed_beginning_is_found(trail, tamper):
+    tamper("DELETE FROM audit WHERE seq <= 3")
+    assert broken(trail) == (Break(1, "entry 1 to 3 is missing"),)
+
+
+def test_renumbering_does_not_hide_a_removal(trail, tamper):
+    tamper("DELETE FROM audit WHERE seq = 2")
+    for number in (3, 4, 5):
+        tamper(f"UPDATE audit SET seq = {number - 1} WHERE seq = {number}")
+    assert {found.seq for found in broken(trail)} == {2, 3, 4, 5}
+
+
+def test_a_cut_off_end_is_found_by_whoever_wrote_it(trail, tamper, url):
+    tamper("DELETE FROM audit WHERE seq >= 4")
+    assert broken(trail) == (Break(5, "the end of the trail was cut off: this entry was written here and is gone"),)
+    assert broken(Ledger.open(url)) == ()
+
+
+def test_an_emptied_trail_is_found(trail, tamper):
+    tamper("DELETE FROM audit")
+    assert [found.seq for found in broken(trail)] == [5]
+
+
+def test_an_entry_forged_by_another_key_is_found(trail, tamper, tmp_path, url):
+    tamper("DELETE FROM audit WHERE seq = 5")
+    stranger = Ledger.open(url, signing_key=tmp_path / "stranger")
+    with stranger.write() as transaction:
+        transaction.audit("promote", "model:evil@1", actor="ada")
+    known = load_signer(tmp_path / "keys" / "signing").public
+    assert [found.seq for found in broken(stranger, trusted=[known])] == [5]
+    assert broken(trail) == (Break(5, "is another entry than the one that was written here"),)
+
+
+def test_a_recomputed_digest_does_not_fit_its_signature(trail, tamper):
+    from penstock.ledger.audit import digest_of
+
+    with trail.read() as reader:
+        edited = replace(reader.get(AuditEntry, seq=5), reason="nicer")
+    tamper(f"UPDATE audit SET reason = 'nicer', digest = '{digest_of(edited)}' WHERE seq = 5")
+    assert Break(5, "the signature does not fit") in broken(trail)
+
+
+def test_an_undone_decision_leaves_no_entry(trail):
+    def fail(transaction):
+        transaction.audit("promote", "model:m@9", actor="ada")
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"), trail.write() as transaction:
+        fail(transaction)
+    assert broken(trail) == ()
+    with trail.read() as reader:
+        assert reader.count(AuditEntry) == 5
+
+
+def test_several_entries_of_one_decision_follow_each_other(trail):
+    with trail.write() as transaction:
+        transaction.audit("retire", "model:m@5", actor="ada")
+        transaction.audit("promote", "model:m@6", actor="ada")
+    assert broken(trail) == ()
+
+
+def test_a_ledger_without_a_key_cannot_sign(url):
+    with pytest.raises(UsageError, match="without a signing key"), Ledger.open(url).write() as transaction:
+        transaction.audit("promote", "m", actor="ada")
+
+
+def test_payloads_that_are_not_json_are_refused(trail):
+    with pytest.raises((TypeError, ValueError, UsageError)), trail.write() as transaction:
+        transaction.audit("promote", "m", actor="ada", payload={"x": float("nan")})
+    assert json.dumps([str(found) for found in broken(trail)]) == "[]"

@@ -1,0 +1,107 @@
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from penstock.errors import MissingExtra, PenstockError
+from penstock.ledger import Ledger, records
+from penstock.ledger.tables import REVISION, TABLES, table_of
+
+
+def test_every_record_has_a_table():
+    known = {
+        value for value in vars(records).values() if isinstance(value, type) and hasattr(value, "__dataclass_fields__")
+    }
+    assert {table.record for table in TABLES} == known
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_what_a_table_names_are_fields_of_its_record(table):
+    named = [*table.key, *(name for group in (*table.unique, *table.indexes) for name in group)]
+    named += [name for parent in table.parents for name in parent.columns]
+    assert set(named) <= {field.name for field in fields(table.record)}
+    assert not any(table.column(name).optional for name in table.key)
+
+
+def test_columns_come_from_fields():
+    columns = {column.name: (column.kind, column.optional) for column in table_of(records.Run).columns}
+    assert columns["number"] == ("integer", False)
+    assert columns["params"] == ("document", False)
+    assert columns["finished_at"] == ("time", True)
+    assert columns["error"] == ("text", True)
+
+
+def test_the_newest_migration_is_the_one_that_opening_expects():
+    from alembic.script import ScriptDirectory
+
+    from penstock.ledger.migrate import _config
+
+    assert ScriptDirectory.from_config(_config(None)).get_heads() == [REVISION]
+
+
+def test_migrations_make_exactly_the_tables(ledger, url):
+    import sqlalchemy as sa
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from penstock.ledger.schema import metadata
+
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        difference = compare_metadata(context, metadata())
+    engine.dispose()
+    assert difference == [], "tables.py or records.py changed: python -m penstock.ledger.migrate 'what changed'"
+
+
+def test_a_ledger_of_a_newer_version_is_refused(ledger, url, tamper):
+    tamper("UPDATE alembic_version SET version_num = '9999'")
+    try:
+        with pytest.raises(PenstockError, match="not one that this version knows"):
+            Ledger.open(url)
+    finally:
+        tamper(f"UPDATE alembic_version SET version_num = '{REVISION}'")
+
+
+def test_the_door_and_a_current_ledger_load_no_heavy_library(sqlite_file):
+    code = (
+        "import sys; from penstock.ledger import *\n"
+        f"with Ledger.open('sqlite:///{sqlite_file}').read() as reader: reader.find(Run)\n"
+        "heavy = {'sqlalchemy', 'alembic', 'psycopg', 'cryptography', 'polars', 'numpy', 'pydantic'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_postgres_without_its_driver_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match="psycopg"):
+        Ledger.open("postgresql://nobody@127.0.0.1:1/ledger")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])
+def test_a_server_that_is_away_is_named_without_the_password(scheme):
+    pytest.importorskip("psycopg")
+    with pytest.raises(PenstockError, match=r"postgresql://ada@127\.0\.0\.1:1/ledger") as caught:
+        Ledger.open(f"{scheme}://ada:secret@127.0.0.1:1/ledger")
+    assert "secret" not in str(caught.value)
+
+
+def test_every_spelling_of_a_postgres_url_opens(postgres):
+    for scheme in ("postgres", "postgresql+psycopg"):
+        Ledger.open(postgres.replace("postgresql", scheme) + "/ledger").close()
+
+
+def test_a_server_that_was_restarted_is_met_anew(postgres):
+    import psycopg
+
+    ledger = Ledger.open(f"{postgres}/ledger")
+    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ledger'")
+    with ledger.read() as reader:
+        assert reader.count(records.Run) >= 0
+    ledger.close()
