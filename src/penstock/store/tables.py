@@ -32,10 +32,13 @@ def schema_of(schema: Mapping[str, pl.DataType]) -> Schema:
 def dtype_of(text: str) -> pl.DataType:
     """The dtype that Polars writes as `text`: `Int64`, `Datetime(time_unit='us', time_zone='UTC')`, `List(Int8)`."""
     try:
-        dtype = _evaluate(ast.parse(text, mode="eval").body)
-        return cast(pl.DataType, dtype() if isinstance(dtype, type) else dtype)
+        found = _evaluate(ast.parse(text, mode="eval").body)
+        dtype = found() if isinstance(found, type) else found
     except (SyntaxError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"not a Polars data type: {text!r}") from error
+    if not isinstance(dtype, pl.DataType):
+        raise UsageError(f"not a Polars data type: {text!r}")
+    return dtype
 
 
 def empty(schema: Schema) -> pl.DataFrame:
