@@ -1,0 +1,75 @@
+"""Step 2: datasets, their contracts and their versions, and the training set.
+
+    source ─ ingest ─> version of NAME, and of NAME.quarantine ─ transform ─> version ─ training_set ─> train, holdout
+
+`ingest` writes into the store where nobody looks, holds what it wrote against the contract, and only then
+moves the dataset's ref: a broken schema stops before anything is cast, a bad row is set aside whole with
+its reasons, and an input that did not change is not read. Every version is a commit that never changes.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# bound here, not on first use: a function named like its module would be hidden by the module
+from penstock.data.ingest import Ingested, Progress, ingest
+from penstock.data.training_set import TARGET, TrainingSet, load_holdout, load_train, training_set
+from penstock.data.versions import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
+
+if TYPE_CHECKING:
+    from penstock.data.comparison import Diff
+    from penstock.data.contract import Column, Contract, Rule, load_contract, parse_contract
+    from penstock.data.files import check_file, draft_file, infer_file
+    from penstock.data.infer import Draft, infer_contract
+    from penstock.data.rules import Checked, check
+    from penstock.data.transforms import transform
+
+__all__ = [
+    "TARGET",
+    "Checked",
+    "Column",
+    "Contract",
+    "Diff",
+    "Draft",
+    "Ingested",
+    "Progress",
+    "Rule",
+    "TrainingSet",
+    "check",
+    "check_file",
+    "diff",
+    "draft_file",
+    "head",
+    "history",
+    "infer_contract",
+    "infer_file",
+    "ingest",
+    "load_contract",
+    "load_holdout",
+    "load_train",
+    "parse_contract",
+    "pin",
+    "publish",
+    "publish_derived",
+    "resolve",
+    "tag",
+    "training_set",
+    "transform",
+    "version_of",
+]
+
+_MODULES = {
+    "comparison": ("Diff",),
+    "contract": ("Column", "Contract", "Rule", "load_contract", "parse_contract"),
+    "files": ("check_file", "draft_file", "infer_file"),
+    "infer": ("Draft", "infer_contract"),
+    "rules": ("Checked", "check"),
+    "transforms": ("transform",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the door, from its module: Polars and pydantic load with the first name that needs them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock.data' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.data.{_HOMES[name]}"), name)

@@ -1,0 +1,145 @@
+"""What kind of CSV a file is: its encoding, delimiter and header. Standard library only.
+
+Files that Polars cannot read as they are (another encoding, compressed, old line ends) are written
+again as plain UTF-8 into a scratch directory.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from penstock.digest import CHUNK
+from penstock.errors import ContractBroken
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE = 1 << 16
+NOT_WINDOWS = b"\x81\x8d\x8f\x90\x9d"  # bytes that mean nothing in Windows-1252
+
+
+@dataclass(frozen=True)
+class Csv:
+    """A CSV file in UTF-8 and how to read it."""
+
+    path: Path
+    delimiter: str
+    header: tuple[str, ...]
+    blank_lines: int  # before the header
+
+
+def plain_text(path: Path, scratch: Path) -> Path:
+    """The file itself if it is plain UTF-8, else a copy in `scratch` that is."""
+    with path.open("rb") as file:
+        head = file.read(SAMPLE)
+    encoding = _encoding(path)
+    lone_returns = b"\r" in head and b"\n" not in head
+    if encoding == "utf-8" and not _is_gzip(head) and not lone_returns:
+        return path
+    copy = scratch / f"{len(list(scratch.iterdir()))}-{path.name}"
+    with (
+        _opened(path) as raw,
+        io.TextIOWrapper(raw, encoding=encoding, newline=None) as text,
+        copy.open("w", encoding="utf-8", newline="") as out,
+    ):
+        while chunk := text.read(CHUNK):
+            out.write(chunk.removeprefix("\ufeff"))
+    return copy
+
+
+def describe(path: Path, name: str) -> Csv:
+    """Find out a UTF-8 file's delimiter and header. ContractBroken when it has no header, or a double column."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.read(SAMPLE)
+    if "\0" in head:
+        raise ContractBroken("not a text file: it holds zero bytes", where=name, hint="save it as CSV in UTF-8")
+    body = head.lstrip("\r\n")
+    if not body.strip():
+        raise ContractBroken(
+            "the file is empty: it has no header", where=name, hint="a first line must name the columns"
+        )
+    delimiter = sniff(body)
+    cells = next(csv.reader(io.StringIO(body), delimiter=delimiter))
+    blank = head[: len(head) - len(body)].count("\n")
+    return Csv(path, delimiter, _header(cells, name), blank)
+
+
+def sniff(sample: str) -> str:
+    """The delimiter that splits the first lines into most columns, equally many in each."""
+    lines = sample.splitlines(keepends=True)
+    whole = lines[:-1] if len(lines) > 1 and not lines[-1].endswith("\n") else lines
+    scores = {delimiter: _score("".join(whole[:50]), delimiter) for delimiter in DELIMITERS}
+    return max(DELIMITERS, key=lambda delimiter: (scores[delimiter], -DELIMITERS.index(delimiter)))
+
+
+def _score(sample: str, delimiter: str) -> tuple[float, int]:
+    """Share of rows as wide as the header, and how wide; a single column says nothing."""
+    rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
+    width = len(rows[0]) if rows else 0
+    if width < 2:
+        return (0.0, 0)
+    return (round(sum(len(row) == width for row in rows) / len(rows), 1), width)
+
+
+def _header(cells: list[str], name: str) -> tuple[str, ...]:
+    named = tuple(cell if cell.strip() else f"column_{position}" for position, cell in enumerate(cells, start=1))
+    twice = [cell for cell, count in Counter(named).items() if count > 1]
+    if twice:
+        table: list[dict[str, object]] = [
+            {"column": cell, "change": f"stands {named.count(cell)} times in the header"} for cell in twice
+        ]
+        raise ContractBroken(
+            "the header names a column more than once", where=name, table=table, hint="give each column its own name"
+        )
+    return named
+
+
+def wrong_line(file: Csv) -> str | None:
+    """The first line that has more cells than the header: what Polars does not say."""
+    with file.path.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, delimiter=file.delimiter)
+        try:
+            for row in reader:
+                if len(row) > len(file.header):
+                    return f"line {reader.line_num} has {len(row)} cells, the header {len(file.header)}"
+        except csv.Error as error:
+            return f"line {reader.line_num}: {error}"
+    return None
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 if all of the file is, else what a byte order mark says, else Windows-1252 or Latin-1."""
+    with _opened(path) as file:
+        head = file.read(4)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    latin = "cp1252"
+    utf8 = True
+    with _opened(path) as file:
+        while chunk := file.read(CHUNK):
+            utf8 = utf8 and _decodes(decoder, chunk)
+            latin = latin if chunk.translate(None, NOT_WINDOWS) == chunk else "latin-1"
+        utf8 = utf8 and _decodes(decoder, b"", final=True)
+    return "utf-8" if utf8 else latin
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_gzip(head: bytes) -> bool:
+    return head.startswith(b"\x1f\x8b")
+
+
+def _opened(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        packed = _is_gzip(file.read(2))
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]

@@ -1,0 +1,62 @@
+"""One file and a contract, without a version being made: drafts, and the check that CI runs."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.data.contract import load_contract
+from penstock.data.infer import Draft, infer_contract
+from penstock.data.readers import Raw, explained, open_input
+from penstock.data.rules import HEAD, ROW, Change, Checked, check, head_changes
+from penstock.data.sources import inputs_of
+from penstock.errors import ContractBroken, UsageError
+
+if TYPE_CHECKING:
+    from penstock.project import ProjectFile
+
+
+def draft_file(path: Path, *, keys: Sequence[str] = ()) -> Draft:
+    """A contract drafted from a file's rows."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+        raw = _open(path, Path(scratch))
+        with explained(raw):
+            return infer_contract(raw.rows.drop(ROW), keys=keys, text=raw.text)
+
+
+def infer_file(path: Path, *, keys: Sequence[str] = ()) -> str:
+    """The draft as commented YAML."""
+    return draft_file(path, keys=keys).text
+
+
+def check_file(project: "ProjectFile", dataset: str, path: Path) -> Checked:
+    """Hold a file against a dataset's contract. ContractBroken with every reason when it does not keep it.
+
+    As in an ingest, bad rows may be as many as the dataset's `max_quarantined` says.
+    """
+    datasets = project.config.data.datasets
+    if dataset not in datasets:
+        raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
+    spec = datasets[dataset]
+    if spec.contract is None:
+        where = project.where("data", "datasets", dataset)
+        raise UsageError(f"dataset {dataset!r} has no contract", where=where, hint=f"penstock data infer {path}")
+    contract = load_contract(project.root / spec.contract)
+    contract = contract.model_copy(update={"keys": spec.key or contract.keys})
+    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+        raw = _open(path, Path(scratch))
+        with explained(raw):
+            checked = check(contract, raw.rows.drop(ROW), text=raw.text)
+            changes = checked.changes or (head_changes(contract, raw.rows.head(HEAD).collect()) if raw.text else ())
+    fatal = {rule.name for rule in contract.rules if rule.severity == "error"} & set(checked.reasons)
+    table: list[Change] = [*changes, *checked.broken]
+    if fatal or checked.bad_rows > spec.max_quarantined * checked.rows:
+        table += [{"reason": reason, "rows": count} for reason, count in checked.reasons.items()]
+    if table:
+        raise ContractBroken(f"{path.name} does not keep the contract of {dataset!r}", table=table, where=spec.contract)
+    return checked
+
+
+def _open(path: Path, scratch: Path) -> Raw:
+    (one,) = inputs_of(path.parent.resolve(), path.name)
+    return next(open_input(path.parent, one, scratch))

@@ -1,0 +1,351 @@
+"""Ingest: write, audit, publish.
+
+    source ─ unchanged? ─> skipped
+           └ staged in the store, unreferenced ─ schema ─ rows ─ the whole ─> ONE transaction moves the refs
+
+Whoever stops in between, by an error or by kill -9, leaves what was there before.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.data.assembly import tables_of, with_parts
+from penstock.data.plan import File, Known, Plan, make_plan
+from penstock.data.sources import Input, inputs_of, is_function
+from penstock.data.versions import head, pin, publish, version_of
+from penstock.digest import digest_file, digest_value
+from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError, did_you_mean
+from penstock.ledger import Cursor, Execution, Ledger, Version, node, utc_now
+from penstock.store import Manifest, Store, Table
+
+if TYPE_CHECKING:
+    from penstock.data.contract import Contract
+    from penstock.data.staging import Opened, Staged
+    from penstock.project import Dataset, ProjectFile
+
+READER = 1  # raised when the same file would be read into other rows than before
+QUARANTINE = ".quarantine"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ingest is."""
+
+    dataset: str
+    input: str
+    position: int  # of the input, from 1
+    inputs: int
+    rows: int  # read so far, of all inputs
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest did. `reasons` and `warnings`: rows of this ingest per rule that they break."""
+
+    dataset: str
+    commit: str
+    previous: str | None
+    rows: int
+    quarantined: int
+    skipped: bool
+    why: str
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+def ingest(
+    project: "ProjectFile",
+    ledger: Ledger,
+    store: Store,
+    dataset: str,
+    *,
+    refresh: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Ingested:
+    """Bring a dataset up to its source, or find that it is.
+
+    `refresh` reads everything again; it is how a function is asked again while its code is the same.
+    ContractBroken when schema, rows or the whole do not keep the contract; nothing is published then.
+    Conflict when the dataset was moved meanwhile to something else than this source.
+    """
+    job = _job(project, ledger, store, dataset, progress)
+    try:
+        done = _ingest(job, refresh)
+    except Conflict:
+        # most often another process ingested the same files: then there is nothing left to do
+        done = _ingest(job, refresh=False)
+        if not done.skipped:
+            raise
+    pin(project, ledger)
+    return done
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays the same during an ingest."""
+
+    project: "ProjectFile"
+    ledger: Ledger
+    store: Store
+    dataset: str
+    spec: "Dataset"
+    progress: Callable[[Progress], None] | None
+
+    @property
+    def contract_path(self) -> Path | None:
+        return self.project.root / self.spec.contract if self.spec.contract else None
+
+    @property
+    def hint(self) -> str:
+        contract = self.spec.contract or "a contract"
+        return f"if the change is meant, edit {contract}; then: penstock data ingest {self.dataset}"
+
+    def settings(self) -> dict[str, Any]:
+        """What decides, beside the source's bytes, which rows come out."""
+        path = self.contract_path
+        contract = digest_file(path) if path and path.exists() else ""
+        chosen = self.spec.model_dump(mode="json", include={"source", "mode", "key", "time", "max_quarantined"})
+        return {**chosen, "contract": contract, "reader": READER}
+
+
+def _job(
+    project: "ProjectFile", ledger: Ledger, store: Store, dataset: str, progress: Callable[[Progress], None] | None
+) -> _Job:
+    datasets = project.config.data.datasets
+    if dataset not in datasets:
+        raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
+    spec = datasets[dataset]
+    if spec.mode == "append" and is_function(spec.source):
+        where = project.where("data", "datasets", dataset, "mode")
+        problem = Problem(
+            where,
+            "append mode needs files: what a function gave before cannot be told from what is new",
+            "mode: snapshot",
+        )
+        raise ConfigError([problem])
+    return _Job(project, ledger, store, dataset, spec, progress)
+
+
+def _ingest(job: _Job, refresh: bool) -> Ingested:
+    started = time.perf_counter()
+    known = _known(job)
+    inputs = inputs_of(job.project.root, job.spec.source, known.files)
+    plan = make_plan(job.spec, job.settings(), inputs, known, refresh=refresh)
+    if plan.nothing:
+        if plan.moved:
+            _remember(job, known.version, plan.files)
+        return _skipped(job, known, plan.why)
+    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+        staged, contract = _audit(job, plan, known, Path(scratch))
+    _refuse_moving_files(plan.read)
+    return _publish(job, plan, known, staged, contract, started)
+
+
+def _known(job: _Job) -> Known:
+    """What the last ingest left: the versions, and the files they were made of."""
+    with job.ledger.read() as reader:
+        version = head(reader, job.dataset)
+        aside = head(reader, job.dataset + QUARANTINE)
+        cursor = reader.get(Cursor, name=f"ingest:{job.dataset}")
+    position = cursor.position if cursor else {}
+    files = {one["name"]: one for one in position.get("files", ())}
+    current = bool(version and position.get("commit") == version.commit)
+    return Known(version, aside, files, position.get("settings", {}) if current else {}, current)
+
+
+# --- audit ---------------------------------------------------------------------------------------
+
+
+def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[Staged], Contract]":
+    from penstock.data.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
+
+    opened = open_all(job.project.root, plan.read, scratch)
+    contract = _contract(job, known, opened)
+    refuse_schema_breaks(contract, (one.first for one in opened), hint=job.hint)
+    rows = 0
+    staged = []
+    for position, one in enumerate(opened, start=1):
+
+        def report(more: int, position: int = position, name: str = one.input.name) -> None:
+            nonlocal rows
+            rows += more
+            if job.progress:
+                job.progress(Progress(job.dataset, name, position, len(opened), rows))
+
+        report(0)
+        staged.append(stage(job.store, one, contract, hint=job.hint, progress=report))
+    refuse_bad_rows(staged, contract, job.dataset, job.spec.max_quarantined, job.hint)
+    return staged, contract
+
+
+def _contract(job: _Job, known: Known, opened: "Sequence[Opened]") -> "Contract":
+    """The dataset's contract with the dataset's key in it."""
+    from penstock.data.contract import load_contract
+    from penstock.data.staging import implied_contract
+
+    if job.contract_path:
+        contract = load_contract(job.contract_path)
+    elif job.spec.mode == "append" and known.version:
+        contract = _contract_of(job.store.manifest(known.version.commit))
+    else:
+        contract = implied_contract(opened)
+    problems = _misfits(job, contract)
+    if problems:
+        raise ConfigError(problems, hint=f"correct {job.project.path.name} or {job.spec.contract or 'the data'}")
+    return contract.model_copy(update={"keys": job.spec.key or contract.keys})
+
+
+def _contract_of(manifest: Manifest) -> "Contract":
+    """Appended rows without a contract are held to the columns that are there."""
+    from penstock.data.contract import Column, Contract
+    from penstock.data.dtypes import dtype_of, type_name
+
+    return Contract(columns={name: Column(type=type_name(dtype_of(dtype))) for name, dtype in manifest.schema})
+
+
+def _misfits(job: _Job, contract: "Contract") -> list[Problem]:
+    """Where the dataset's settings name what its contract does not have."""
+    named = [("key", name) for name in job.spec.key] + [("time", name) for name in (job.spec.time,) if name]
+    problems = [
+        Problem(
+            job.project.where("data", "datasets", job.dataset, setting),
+            f"dataset {job.dataset!r} has no column {name!r}{did_you_mean(name, contract.columns)}",
+        )
+        for setting, name in named
+        if name not in contract.columns
+    ]
+    time_type = contract.columns[job.spec.time].type if job.spec.time in contract.columns and job.spec.time else "Date"
+    if not time_type.startswith("Date"):
+        where = job.project.where("data", "datasets", job.dataset, "time")
+        problems.append(Problem(where, f"column {job.spec.time!r} is {time_type}", "a Date or a Datetime"))
+    if contract.freshness and not job.spec.time:
+        where = job.project.where("data", "datasets", job.dataset)
+        problems.append(Problem(where, "the contract asks for freshness, but the dataset names no `time` column"))
+    return problems
+
+
+def _refuse_moving_files(inputs: Sequence[Input]) -> None:
+    moving = [one.name for one in inputs if one.changed_since()]
+    if moving:
+        raise ContractBroken(
+            "the file changed while it was read",
+            where=moving[0],
+            hint="let it be written under another name and renamed when it is complete",
+        )
+
+
+# --- publish -------------------------------------------------------------------------------------
+
+
+def _publish(
+    job: _Job, plan: Plan, known: Known, staged: "Sequence[Staged]", contract: "Contract", started: float
+) -> Ingested:
+    files = with_parts(plan, staged)
+    good, bad = tables_of(job.store, known, files, staged)
+    if (
+        known.version
+        and known.aside
+        and known.current
+        and good.content == known.version.content
+        and bad.content == known.aside.content
+    ):
+        _remember(job, known.version, files)
+        return _skipped(job, known, f"{plan.why}, but the rows are the same")
+    previous = known.version.commit if known.version else None
+    inputs = {"dataset": job.dataset, "previous": previous, "files": _digests(files), **job.settings()}
+    key = digest_value({"step": "ingest", "inputs": inputs})
+    aside, aside_manifest = _commit(job, bad, known.aside, key, {"dataset": job.dataset + QUARANTINE})
+    notes = {"dataset": job.dataset, "key": list(contract.keys), "quarantine": aside, **_provenance(inputs)}
+    commit, manifest = _commit(job, good, known.version, key, notes)
+    _refuse_broken_whole(job, contract, commit, manifest)
+    seconds = time.perf_counter() - started
+    with job.ledger.write() as tx:
+        publish(tx, version_of(job.dataset, commit, manifest), expected=previous)
+        publish(
+            tx,
+            version_of(job.dataset + QUARANTINE, aside, aside_manifest),
+            expected=known.aside.commit if known.aside else None,
+        )
+        tx.put(
+            Execution(key, f"ingest {job.dataset}", inputs, {"data": commit, "quarantine": aside}, seconds, utc_now())
+        )
+        tx.put(_cursor(job, commit, files))
+        tx.link(node("data", commit), node("data", aside), "quarantine")
+        if previous and job.spec.mode == "append":
+            tx.link(node("data", previous), node("data", commit), "append")
+        if is_function(job.spec.source):
+            tx.link(node("code", plan.read[0].digest), node("data", commit), "source")
+    reasons = sum((one.reasons for one in staged), Counter())
+    warnings = sum((one.warnings for one in staged), Counter())
+    return Ingested(
+        job.dataset,
+        commit,
+        previous,
+        manifest.rows,
+        aside_manifest.rows,
+        False,
+        plan.why,
+        dict(reasons),
+        dict(warnings),
+    )
+
+
+def _commit(
+    job: _Job, table: Table, previous: Version | None, key: str, notes: Mapping[str, Any]
+) -> tuple[str, Manifest]:
+    parents = (previous.commit,) if previous else ()
+    manifest = Manifest(table.schema, table.parts, parents=parents, producer=key, notes=notes)
+    return job.store.commit(manifest), manifest
+
+
+def _provenance(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: inputs[name] for name in ("source", "contract", "files")}
+
+
+def _digests(files: Sequence[File]) -> list[list[str]]:
+    return [[file["name"], file["digest"]] for file in files]
+
+
+def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, manifest: Manifest) -> None:
+    """Stop on the rules about all rows: how many, unique, fresh. The commit is not referenced yet."""
+    from penstock.data.rules import dataset_faults, stale
+
+    good = job.store.scan(commit)
+    table = list(dataset_faults(contract, good, manifest.rows))
+    if contract.freshness and job.spec.time:
+        table += stale(good, job.spec.time, contract.freshness, utc_now())
+    if table:
+        raise ContractBroken(
+            f"{job.dataset}: the data as a whole break the contract",
+            table=table,
+            where=job.spec.contract,
+            hint=job.hint,
+        )
+
+
+def _cursor(job: _Job, commit: str, files: Sequence[File]) -> Cursor:
+    position = {"commit": commit, "settings": job.settings(), "files": [dict(file) for file in files]}
+    return Cursor(f"ingest:{job.dataset}", position, utc_now())
+
+
+def _remember(job: _Job, version: Version | None, files: Sequence[File]) -> None:
+    """Note times and digests that changed while the rows did not."""
+    if version is None:
+        return
+    with job.ledger.write() as tx:
+        now = head(tx, job.dataset)
+        if now and now.commit == version.commit:
+            tx.put(_cursor(job, version.commit, files))
+
+
+def _skipped(job: _Job, known: Known, why: str) -> Ingested:
+    assert known.version
+    assert known.aside
+    return Ingested(
+        job.dataset, known.version.commit, known.version.commit, known.version.rows, known.aside.rows, True, why
+    )

@@ -1,0 +1,133 @@
+"""Inputs as lazy frames of raw rows: texts as a CSV or NDJSON file has them, values as Parquet and functions do."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from penstock.data import csvfile
+from penstock.data.rules import RESERVED, ROW
+from penstock.data.sources import Input
+from penstock.errors import ContractBroken, FunctionError
+
+if TYPE_CHECKING:
+    from penstock.project import Function
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Rows of one input, unparsed.
+
+    `rows` has the column `__row__`: the row's number in its input, from 1.
+    `text`: every other column is text.
+    """
+
+    name: str
+    rows: pl.LazyFrame
+    text: bool
+    csv: csvfile.Csv | None = None
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Its columns, without `__row__`."""
+        with explained(self):
+            return {name: dtype for name, dtype in self.rows.collect_schema().items() if name != ROW}
+
+
+def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
+    """The frames of an input: one for a file, one or more for a function."""
+    if one.path is None:
+        yield from _function(root, one.name)
+    else:
+        yield {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson}[one.format](one.path, one.name, scratch)
+
+
+@contextmanager
+def explained(raw: Raw) -> Iterator[None]:
+    """Turn what Polars says about a file that it cannot read into an error that names file and line."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        what = str(error).splitlines()[0]
+        line = csvfile.wrong_line(raw.csv) if raw.csv else None
+        hint = "put quotes around a cell that holds the delimiter or a line end" if raw.csv else None
+        raise ContractBroken(f"cannot be read: {line or what}", where=raw.name, hint=hint) from error
+
+
+def _csv(path: Path, name: str, scratch: Path) -> Raw:
+    csv = csvfile.describe(csvfile.plain_text(path, scratch), name)
+    rows = pl.scan_csv(
+        csv.path,
+        separator=csv.delimiter,
+        infer_schema=False,
+        glob=False,
+        skip_lines=csv.blank_lines,
+        with_column_names=lambda _: list(csv.header),
+    )
+    numbered = _numbered(rows, name, list(csv.header))
+    # a line without any value (blank, or only delimiters) is no row
+    return Raw(name, numbered.filter(pl.any_horizontal(pl.col(list(csv.header)).is_not_null())), True, csv)
+
+
+def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
+    plain = csvfile.plain_text(path, scratch)
+    if not plain.stat().st_size:
+        raise ContractBroken(
+            "the file is empty: it names no column", where=name, hint="each line must be a JSON object"
+        )
+    with explained(Raw(name, pl.LazyFrame(), True)):
+        names = pl.scan_ndjson(plain, infer_schema_length=None).collect_schema().names()
+    # as text, so that numbers and dates have one parser, and a value of another type stays readable
+    return Raw(name, _numbered(pl.scan_ndjson(plain, schema=dict.fromkeys(names, pl.String)), name, names), True)
+
+
+def _parquet(path: Path, name: str, scratch: Path) -> Raw:
+    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    raw = Raw(name, rows, False)
+    with explained(raw):
+        names = rows.collect_schema().names()
+    return Raw(name, _numbered(rows, name, names), False)
+
+
+def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0) -> pl.LazyFrame:
+    taken = [column for column in columns if column in RESERVED]
+    if taken:
+        raise ContractBroken(f"the column name {taken[0]!r} is reserved", where=name, hint="rename the column")
+    return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
+
+
+def _function(root: Path, reference: str) -> Iterator[Raw]:
+    from penstock.project import call, load_function
+
+    function = load_function(root, reference, parameters=())
+    offset = 0
+    count = 0
+    for frame in _frames(function, call(function)):
+        count += 1
+        yield Raw(reference, _numbered(frame.lazy(), reference, frame.lazy().collect_schema().names(), offset), False)
+        offset += frame.height if isinstance(frame, pl.DataFrame) else 0
+    if not count:
+        raise FunctionError("the source gave no frame", where=reference, expected="at least one, which may have 0 rows")
+
+
+def _frames(function: "Function", result: Any) -> Iterator[pl.DataFrame | pl.LazyFrame]:
+    from penstock.project import call
+
+    if isinstance(result, pl.DataFrame | pl.LazyFrame):
+        yield result
+        return
+    if not isinstance(result, Iterable) or isinstance(result, str | bytes | dict):
+        expected = "a Polars DataFrame or LazyFrame, or DataFrames one after another"
+        raise FunctionError(f"the source gave a {type(result).__name__}", where=function.reference, expected=expected)
+    iterator = iter(result)
+    # a generator runs the user's code at every step, not when it is called
+    step = replace(function, call=lambda: next(iterator, None))
+    while (frame := call(step)) is not None:
+        if not isinstance(frame, pl.DataFrame):
+            raise FunctionError(
+                f"the source yielded a {type(frame).__name__}", where=function.reference, expected="Polars DataFrames"
+            )
+        yield frame

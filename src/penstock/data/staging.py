@@ -1,0 +1,213 @@
+"""Audit: hold inputs against a contract and write good and bad rows into the store, unreferenced.
+
+One streaming pass per input. Nothing that is written here is visible until `ingest` publishes it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from penstock.data.contract import Column, Contract
+from penstock.data.dtypes import type_name
+from penstock.data.infer import infer_contract
+from penstock.data.readers import Raw, explained, open_input
+from penstock.data.rules import (
+    FILE,
+    HEAD,
+    RAW,
+    REASONS,
+    ROW,
+    WARNINGS,
+    Change,
+    annotated,
+    head_changes,
+    schema_changes,
+    tally,
+)
+from penstock.data.sources import Input
+from penstock.errors import ContractBroken
+from penstock.store import Part, Store, Table
+
+BATCH = 250_000  # rows in memory at a time
+
+Example = tuple[str, int]  # input, row
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An input of which the first frame is known and no row is read yet."""
+
+    input: Input
+    first: Raw
+    rest: Iterator[Raw]
+
+    def frames(self) -> Iterator[Raw]:
+        """All of its frames."""
+        return chain((self.first,), self.rest)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The rows of one input in the store."""
+
+    input: Input
+    good: Table
+    bad: Table
+    reasons: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, Example] = field(default_factory=dict)
+
+
+def open_all(root: Path, inputs: Iterable[Input], scratch: Path) -> list[Opened]:
+    """Look at the schema of every input."""
+    opened = []
+    for one in inputs:
+        frames = open_input(root, one, scratch)
+        opened.append(Opened(one, next(frames), frames))
+    return opened
+
+
+def implied_contract(opened: Sequence[Opened]) -> Contract:
+    """What a dataset without a contract is held to: the columns and types that it happens to have."""
+    first = opened[0].first
+    if first.text:
+        frames = [one.first.rows.drop(ROW) for one in opened]
+        with explained(first):
+            drafted = infer_contract(pl.concat(frames, how="diagonal"), text=True).contract
+        columns = {name: column.model_copy(update={"nullable": True}) for name, column in drafted.columns.items()}
+    else:
+        columns = {
+            name: Column(type="String" if isinstance(dtype, pl.Null) else type_name(dtype))
+            for name, dtype in first.schema.items()
+        }
+    return Contract(columns=columns)
+
+
+def refuse_schema_breaks(contract: Contract, raws: Iterable[Raw], *, hint: str) -> None:
+    """ContractBroken with a row for every column of every input that is not as declared. Nothing was cast yet."""
+    table: list[Change] = []
+    for raw in raws:
+        changes = schema_changes(contract, raw.schema, text=raw.text)
+        if not changes and raw.text:
+            with explained(raw):
+                head = raw.rows.head(HEAD).collect()
+            changes = head_changes(contract, head)
+        table += [{"file": raw.name, **change} for change in changes]
+    if table:
+        count = f"{len(table)} column" + ("s are" if len(table) > 1 else " is")
+        raise ContractBroken(f"the schema broke: {count} not as the contract says", table=table, hint=hint)
+
+
+def stage(store: Store, opened: Opened, contract: Contract, *, hint: str, progress: Callable[[int], None]) -> Staged:
+    """Write the good and the bad rows of one input."""
+    audit = _Audit(store, contract, opened.input, hint, progress)
+    good = store.write_table(audit.good(opened.frames()))
+    return Staged(opened.input, good, audit.bad(), audit.reasons, audit.warnings, audit.examples)
+
+
+def refuse_bad_rows(staged: Sequence[Staged], contract: Contract, dataset: str, limit: float, hint: str) -> None:
+    """ContractBroken on a rule of severity `error`, or when more than `limit` of the rows are bad."""
+    reasons = sum((one.reasons for one in staged), Counter[str]())
+    first = {reason: at for one in reversed(staged) for reason, at in one.examples.items()}
+    table: list[Change] = [
+        {"reason": reason, "rows": count, "first": f"{first[reason][0]} row {first[reason][1]:,}"}
+        for reason, count in reasons.most_common()
+    ]
+    fatal = {rule.name for rule in contract.rules if rule.severity == "error"} & set(reasons)
+    if fatal:
+        broken = [row for row in table if row["reason"] in fatal]
+        raise ContractBroken(f"{dataset}: a rule that no row may break is broken", table=broken, hint=hint)
+    bad = sum(one.bad.rows for one in staged)
+    read = bad + sum(one.good.rows for one in staged)
+    if bad > limit * read:
+        raise ContractBroken(
+            f"{dataset}: {bad:,} of {read:,} rows ({bad / read:.1%}) break the contract; {limit:.1%} may",
+            table=table,
+            hint=f"correct the source or the contract, or raise data.datasets.{dataset}.max_quarantined",
+        )
+
+
+class _Audit:
+    """One pass over one input. Good rows stream through it; bad rows wait, a part's worth at most."""
+
+    def __init__(
+        self, store: Store, contract: Contract, one: Input, hint: str, progress: Callable[[int], None]
+    ) -> None:
+        self.store = store
+        self.contract = contract
+        self.input = one
+        self.hint = hint
+        self.progress = progress
+        self.reasons: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
+        self.examples: dict[str, Example] = {}
+        self._waiting: list[pl.DataFrame] = []
+        self._parts: list[Part] = []
+
+    def good(self, frames: Iterable[Raw]) -> Iterator[pl.DataFrame]:
+        names = list(self.contract.columns)
+        for position, raw in enumerate(frames):
+            if position:
+                refuse_schema_breaks(self.contract, [raw], hint=self.hint)
+            schema = raw.schema
+            marked = annotated(raw.rows, self.contract, schema, text=raw.text)
+            yield pl.DataFrame(schema=marked.select(names).collect_schema())
+            for batch in _batches(raw, marked):
+                fine = pl.col(REASONS).list.len() == 0
+                self._note(batch.filter(~fine), batch, schema, raw)
+                self.progress(batch.height)
+                yield batch.filter(fine).select(names)
+
+    def bad(self) -> Table:
+        """The rows that were set aside, whole, as text, with every reason."""
+        self._flush(1)
+        empty = pl.DataFrame(schema={**dict.fromkeys(self.contract.columns, pl.String), **_MARKS})
+        schema = self.store.write_table(empty).schema
+        return Table(schema, tuple(self._parts))
+
+    def _note(self, bad: pl.DataFrame, batch: pl.DataFrame, schema: dict[str, pl.DataType], raw: Raw) -> None:
+        self.warnings.update(tally(batch, WARNINGS))
+        if not bad.height:
+            return
+        self.reasons.update(tally(bad, REASONS))
+        for reason, row in (
+            bad.explode(REASONS).group_by(REASONS, maintain_order=True).agg(pl.col(ROW).first()).iter_rows()
+        ):
+            self.examples.setdefault(reason, (raw.name, row))
+        texts = [
+            pl.col(RAW + name).alias(name) if raw.text else _as_text(name, schema[name])
+            for name in self.contract.columns
+        ]
+        marks = [pl.lit(raw.name).alias(FILE), pl.col(ROW), pl.col(REASONS)]
+        self._waiting.append(bad.select(*texts, *marks))
+        self._flush(BATCH)
+
+    def _flush(self, least: int) -> None:
+        """Write waiting bad rows when there are so many; where a part ends does not depend on the batches."""
+        while sum(frame.height for frame in self._waiting) >= least:
+            whole = pl.concat(self._waiting)
+            self._parts += self.store.write_table(whole.head(BATCH)).parts
+            self._waiting = [whole.slice(BATCH)]
+
+
+_MARKS = {FILE: pl.String(), ROW: pl.Int64(), REASONS: pl.List(pl.String)}
+
+
+def _batches(raw: Raw, marked: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    with explained(raw):
+        yield from marked.collect_batches(chunk_size=BATCH, maintain_order=True)
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Struct):
+        return column.struct.json_encode()
+    if dtype.is_nested():
+        return pl.struct(column).struct.json_encode().alias(name)
+    if isinstance(dtype, pl.Binary):
+        return column.bin.encode("base64")
+    return column.dt.to_string("iso") if dtype.is_temporal() else column.cast(pl.String)

@@ -1,0 +1,61 @@
+"""From the text of a file to typed values: one parser, used to infer types and to ingest.
+
+A value that is there and does not parse becomes null; the caller, who still has the text, sees the difference.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from penstock.data.contract import Column
+from penstock.data.dtypes import dtype_of
+
+TRUTH = {"true": True, "false": False, "1": True, "0": False}
+DATE = ("%Y-%m-%d",)
+NAIVE = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+AWARE = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
+CLOCK = ("%H:%M:%S%.f", "%H:%M")
+
+
+def present(raw: pl.Expr, column: Column) -> pl.Expr:
+    """The text of a cell without the blanks around it; null where it means that there is no value."""
+    cell = raw.str.strip_chars()
+    return pl.when(cell.is_in(["", *column.missing])).then(None).otherwise(raw if column.type == "String" else cell)
+
+
+def parsed(raw: pl.Expr, column: Column) -> pl.Expr:
+    """The typed value of a cell of text; null where there is none or where it does not parse."""
+    dtype = dtype_of(column.type)
+    cell = present(raw, column)
+    if dtype.is_numeric():
+        return cell.cast(dtype, strict=False)
+    if isinstance(dtype, pl.Boolean):
+        return cell.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
+    if isinstance(dtype, pl.Date):
+        return _first(cell.str.to_date(form, strict=False) for form in _forms(column, DATE))
+    if isinstance(dtype, pl.Datetime):
+        return _datetime(cell, dtype, column)
+    if isinstance(dtype, pl.Time):
+        return _first(cell.str.to_time(form, strict=False) for form in _forms(column, CLOCK))
+    return cell
+
+
+def readable(type_name: str) -> bool:
+    """Whether values of this type can be read from text."""
+    dtype = dtype_of(type_name)
+    return dtype.is_numeric() or isinstance(dtype, pl.String | pl.Boolean | pl.Date | pl.Datetime | pl.Time)
+
+
+def _datetime(cell: pl.Expr, dtype: pl.Datetime, column: Column) -> pl.Expr:
+    spaced = cell if column.format else cell.str.replace(r"^(\d{4}-\d\d?-\d\d?)[Tt]", "$1 ")
+    forms = _forms(column, AWARE if dtype.time_zone else NAIVE)
+    moment = _first(spaced.str.to_datetime(form, strict=False, time_unit=dtype.time_unit) for form in forms)
+    return moment.dt.convert_time_zone(dtype.time_zone) if dtype.time_zone else moment
+
+
+def _forms(column: Column, iso: tuple[str, ...]) -> tuple[str, ...]:
+    return (column.format,) if column.format else iso
+
+
+def _first(attempts: Iterable[pl.Expr]) -> pl.Expr:
+    return pl.coalesce(list(attempts))

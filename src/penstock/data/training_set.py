@@ -1,0 +1,184 @@
+"""The training set: features of the examples that a model learns from, and the requests it is judged on.
+
+`train` holds X, as the bundle's features make it, and the target as `__target__`. `holdout` holds raw
+requests and the target under its own name: the gates ask the sealed bundle, as the server will.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import UsageError, did_you_mean
+from penstock.store import Manifest, Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.bundle import FeatureSet
+    from penstock.project import ProjectFile, Target, Train
+
+TARGET = "__target__"
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Tables in the store, by commit, and how they came about.
+
+    views       rows of each stored feature view
+    features    `FeatureSpec.to_json()`, bound to the columns and types of X
+    unlabelled  examples without a target, which are in no table
+    """
+
+    train: str
+    holdout: str
+    views: Mapping[str, str]
+    features: Mapping[str, Any]
+    train_rows: int
+    holdout_rows: int
+    unlabelled: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as JSON."""
+        return asdict(self)
+
+
+def training_set(project: "ProjectFile", store: Store, commits: Mapping[str, str], *, examples: str) -> TrainingSet:
+    """Cut the examples into train and holdout, and compute the features of the former.
+
+    `commits` holds the version of every dataset and transform, `examples` names the one with a row per example.
+    The same commits, code and settings give the same tables. UsageError when there is nothing to learn from.
+    """
+    from penstock.bundle import feature_set
+
+    config = project.config
+    if config.objective is None or config.train is None:
+        raise UsageError("training needs the sections `objective` and `train`", where=project.path.name)
+    rows = store.scan(commits[examples])
+    features = feature_set(config.data, project.root, rows.collect_schema())
+    labelled, unlabelled = _examples(project, rows, examples)
+    requests, held_out = _cut(project, labelled, config.train)
+    target = config.objective.target
+    _refuse_hopeless(requests, held_out, unlabelled, target, config.train.holdout)
+    views = {one.name: features.view_rows(one.name, store.scan(commits[one.source])) for one in features.spec.stored}
+    X = features.vectors(requests.drop(target.column), views)
+    origin = {"examples": commits[examples], "holdout": config.train.holdout, "since": config.train.since}
+    return TrainingSet(
+        train=_kept(store, X.with_columns(requests.get_column(target.column).alias(TARGET)), "train", origin),
+        holdout=_kept(store, held_out, "holdout", origin),
+        views={
+            name: _kept(store, table, f"view {name}", {"data": _source(features, name, commits)})
+            for name, table in views.items()
+        },
+        features=features.declare(X).spec.to_json(),
+        train_rows=requests.height,
+        holdout_rows=held_out.height,
+        unlabelled=unlabelled,
+    )
+
+
+def load_train(store: Store, commit: str) -> "tuple[pl.DataFrame, pl.Series]":
+    """X and the target of a `train` table."""
+    table = store.scan(commit).collect()
+    return table.drop(TARGET), table.get_column(TARGET)
+
+
+def load_holdout(store: Store, commit: str, target: str) -> "tuple[pl.DataFrame, pl.Series]":
+    """Raw requests and the target of a `holdout` table."""
+    table = store.scan(commit).collect()
+    return table.drop(target), table.get_column(target)
+
+
+def _source(features: "FeatureSet", view: str, commits: Mapping[str, str]) -> str:
+    return commits[features.spec.view(view).source]
+
+
+def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple[pl.DataFrame, int]":
+    """Requests with a target, and how many had none."""
+    import polars as pl
+
+    config = project.config
+    assert config.objective is not None
+    target, schema = config.objective.target.column, rows.collect_schema()
+    where = project.where("objective", "target", "column")
+    if target not in schema:
+        raise UsageError(f"{name!r} has no column {target!r}{did_you_mean(target, schema)}", where=where)
+    if target in config.data.request:
+        raise UsageError(f"the target {target!r} is in `data.request`: nobody knows it when they ask", where=where)
+    frame = rows.select(*config.data.request, target).collect()
+    if config.train and config.train.since:
+        frame = _since(frame, config.data.time, config.train.since)
+    label = pl.col(target).fill_nan(None) if schema[target].is_float() else pl.col(target)
+    labelled = frame.filter(label.is_not_null())
+    return labelled, frame.height - labelled.height
+
+
+def _since(frame: "pl.DataFrame", time: str | None, since: str) -> "pl.DataFrame":
+    import polars as pl
+
+    if time is None:
+        raise UsageError("`train.since` needs a time", hint="name the column under data.time")
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        raise UsageError(
+            f"train.since is {since!r}", expected="a time such as 2013-01-01 or 2013-01-01T06:00"
+        ) from None
+    return frame.filter(pl.col(time) >= _comparable(moment, frame.schema[time]))
+
+
+def _comparable(moment: datetime, dtype: "pl.DataType") -> date | datetime:
+    """The moment as values of a column are: a day, in UTC without a zone, or with one."""
+    if str(dtype) == "Date":
+        return moment.date()
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware if getattr(dtype, "time_zone", None) else aware.astimezone(UTC).replace(tzinfo=None)
+
+
+def _cut(project: "ProjectFile", labelled: "pl.DataFrame", train: "Train") -> "tuple[pl.DataFrame, pl.DataFrame]":
+    from penstock.data.split import holdout_mask
+
+    config = project.config
+    assert config.objective is not None
+    target, task = config.objective.target.column, config.objective.target.task
+    mask = holdout_mask(
+        labelled,
+        train.holdout,
+        time=config.data.time,
+        key=(config.data.key,) if config.data.key else config.data.request,
+        strata=None if task == "regression" else target,
+        seed=train.seed,
+    )
+    return labelled.filter(~mask), labelled.filter(mask)
+
+
+def _refuse_hopeless(
+    train: "pl.DataFrame", holdout: "pl.DataFrame", unlabelled: int, target: "Target", rule: str
+) -> None:
+    """Stop before training where it cannot end well."""
+    if not train.height or not holdout.height:
+        there = f"{train.height + holdout.height:,} examples have a {target.column!r}, {unlabelled:,} have none"
+        raise UsageError(
+            f"`holdout: {rule}` leaves {train.height:,} rows to train on and {holdout.height:,} to judge by; {there}",
+            expected="rows on both sides",
+            hint="bring more data, or change train.holdout or train.since",
+        )
+    labels = train.get_column(target.column)
+    if target.task == "regression":
+        if not labels.dtype.is_numeric():
+            raise UsageError(f"the target {target.column!r} is {labels.dtype}", expected="numbers, for a regression")
+        return
+    seen = sorted(map(str, labels.unique()))
+    if target.task == "binary" and str(target.positive).lower() not in map(str.lower, seen):
+        shown = ", ".join(seen[:10])
+        raise UsageError(
+            f"no row to train on has {target.column} = {target.positive!r}", expected=f"positive: one of {shown}"
+        )
+    if len(seen) < 2:
+        raise UsageError(f"every row to train on has {target.column} = {seen[0]}: there is nothing to tell apart")
+
+
+def _kept(store: Store, rows: "pl.DataFrame", name: str, origin: Mapping[str, Any]) -> str:
+    table = store.write_table(rows)
+    notes = {"dataset": f"training set: {name}", **origin}
+    return store.commit(Manifest(table.schema, table.parts, producer="training set", notes=notes))

@@ -1,0 +1,53 @@
+"""Transforms: tables that a function of the project computes from tables.
+
+The commit of a computed table names its inputs and its code and nothing else, so the same inputs give
+the same commit, wherever and whenever it is computed.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from penstock.data.versions import publish_derived
+from penstock.errors import FunctionError, UsageError
+from penstock.ledger import Ledger, node
+from penstock.store import Manifest, Store
+
+if TYPE_CHECKING:
+    from penstock.project import ProjectFile
+
+
+def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, inputs: Mapping[str, str]) -> str:
+    """Compute a transform from the commits of its inputs; returns the commit that it made and published."""
+    from penstock.project import call, load_function
+
+    transforms = project.config.data.transforms
+    if name not in transforms:
+        raise UsageError.unknown("transform", name, transforms, where=project.where("data", "transforms"))
+    spec = transforms[name]
+    function = load_function(project.root, spec.function, parameters=spec.inputs)
+    result = call(function, *(store.scan(inputs[source]) for source in spec.inputs))
+    if not isinstance(result, pl.DataFrame | pl.LazyFrame):
+        expected = "a Polars LazyFrame or DataFrame"
+        raise FunctionError(
+            f"transform {name!r} gave a {type(result).__name__}", where=spec.function, expected=expected
+        )
+    used = {source: inputs[source] for source in spec.inputs}
+    commit = _written(store, name, result, used, function.code, spec.function)
+    edges = {node("data", source): "transform" for source in used.values()}
+    publish_derived(ledger, store, name, commit, {**edges, node("code", function.code): "transform"})
+    return commit
+
+
+def _written(
+    store: Store, name: str, rows: pl.DataFrame | pl.LazyFrame, inputs: Mapping[str, str], code: str, function: str
+) -> str:
+    """Write rows and commit them. What Polars says about a lazy result is about the user's function."""
+    try:
+        table = store.write_table(rows)
+    except pl.exceptions.PolarsError as error:
+        what = f"the frame that it returned cannot be computed: {str(error).splitlines()[0]}"
+        raise FunctionError(what, where=function) from error
+    notes = {"dataset": name, "function": function, "code": code, "inputs": dict(inputs)}
+    return store.commit(Manifest(table.schema, table.parts, producer=function, notes=notes))
