@@ -168,7 +168,7 @@ def poisson_draws(statistic: Callable[[Weights], Array], rows: int, *, draws: in
     """The statistic under `draws` random reweightings of the rows; the same seed gives the same draws.
 
     Each row gets an independent Poisson(1) weight, which is resampling with replacement with a random total.
-    `statistic` takes weights of shape (some draws, rows) and returns one number per draw.
+    `statistic` takes weights of shape (some draws, rows) and returns one number, or one row of numbers, per draw.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     step = max(1, CHUNK_CELLS // max(rows, 1))

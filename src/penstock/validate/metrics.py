@@ -12,7 +12,7 @@ cost one matrix product. Every definition is that of scikit-learn, except `ece`,
 A ratio without a denominator is nan: precision where nothing was selected, an AUC without events.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.errors import UsageError, UserCodeError
-from penstock.stats import Interval, bootstrap, delong, delong_paired, poisson_draws, wilson
+from penstock.stats import UNKNOWN, Interval, bootstrap, delong, delong_paired, poisson_draws, wilson
 
 if TYPE_CHECKING:
     from penstock.project import Costs, Function
@@ -103,6 +103,15 @@ def interval(metric: Metric, sample: Sample, alpha: float = 0.05) -> Interval:
     return bootstrap(value, _drawn(metric, metric.statistic(sample), sample.rows), alpha)
 
 
+def intervals(metrics: Iterable[Metric], sample: Sample, alpha: float = 0.05) -> dict[str, Interval]:
+    """Several metrics with their intervals; those that need draws share them."""
+    chosen = list(metrics)
+    together = [metric for metric in chosen if metric.interval is None and metric.draws == DRAWS]
+    found = {metric.name: interval(metric, sample, alpha) for metric in chosen if metric not in together}
+    found |= _drawn_together(together, sample, alpha)
+    return {metric.name: found[metric.name] for metric in chosen}
+
+
 def paired_difference(metric: Metric, a: Sample, b: Sample, alpha: float = 0.05) -> Interval:
     """Metric of a minus metric of b, two models' answers to the same rows, with its confidence interval."""
     if metric.paired:
@@ -120,6 +129,20 @@ def magnitude(metric: Metric) -> Metric:
         return lambda weights: np.abs(signed(weights))
 
     return Metric(f"|{metric.name}|", metric.tasks, "minimise", statistic, draws=metric.draws)
+
+
+def _drawn_together(metrics: list[Metric], sample: Sample, alpha: float) -> dict[str, Interval]:
+    if not metrics or sample.rows == 0:
+        return {metric.name: UNKNOWN for metric in metrics}
+    statistics = [metric.statistic(sample) for metric in metrics]
+
+    def each(weights: Weights) -> Array:
+        return np.stack([statistic(weights) for statistic in statistics], axis=1)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn = poisson_draws(each, sample.rows, draws=DRAWS, seed=SEED)
+    found = zip(metrics, drawn.T, strict=True)
+    return {metric.name: bootstrap(measure(metric, sample), column, alpha) for metric, column in found}
 
 
 def _drawn(metric: Metric, statistic: Statistic, rows: int) -> Array:

@@ -42,6 +42,7 @@ WORST_FIRST: Mapping[Outcome, int] = {"FAIL": 0, "UNDECIDED": 1, "PASS": 2}
 class Evidence:
     """All that a judgement looks at. What is None was not there to be had; `absent` says why.
 
+    unrivalled  why there is no champion to beat; not said when one is there but cannot answer
     baseline    the answers of always saying the training data's prior or mean
     latencies   seconds of single requests
     age         of the newest training row
@@ -50,6 +51,7 @@ class Evidence:
     candidate: Sample
     metrics: Mapping[str, Metric]
     champion: Sample | None = None
+    unrivalled: str = "no champion yet"
     baseline: Sample | None = None
     groups: Mapping[str, Groups] = field(default_factory=dict)
     latencies: Array | None = None
@@ -124,9 +126,10 @@ def _bound(gate: Gate, evidence: Evidence) -> Judgement:
 def _comparison(gate: Gate, evidence: Evidence) -> Judgement:
     rival = evidence.champion if gate.kind == "champion" else evidence.baseline
     sample, metric = evidence.candidate, evidence.metrics[gate.metric]
+    if rival is None and gate.kind == "champion" and gate.kind not in evidence.absent:
+        return Judgement(gate, "PASS", evidence.unrivalled, sample.rows)
     if rival is None:
-        reason = evidence.absent.get(gate.kind, f"no {gate.kind} yet")
-        return Judgement(gate, "PASS" if gate.kind == "champion" else "UNDECIDED", reason, sample.rows)
+        return Judgement(gate, "UNDECIDED", evidence.absent.get(gate.kind, f"there is no {gate.kind}"), sample.rows)
     if sample.rows < gate.min_n:
         return _too_few(gate, sample.rows)
     metric = magnitude(metric) if gate.goal == "zero" else metric

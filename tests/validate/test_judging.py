@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from penstock.validate.cases import CaseResult
 from penstock.validate.gates import Gate
-from penstock.validate.judge import Evidence, Judgement, judge, verdict
+from penstock.validate.judging import Evidence, Judgement, judge, verdict
 from penstock.validate.metrics import METRICS, Sample, custom_metric, measure
 from penstock.validate.slices import cut
 
