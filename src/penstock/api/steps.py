@@ -1,0 +1,329 @@
+"""What belongs to one step, under the step's name: `project.data.history("flights")`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.api.workspace import Workspace
+from penstock.errors import UsageError
+from penstock.ledger import (
+    Action,
+    Alert,
+    Artifact,
+    AuditCheck,
+    AuditEntry,
+    Deployment,
+    Evaluation,
+    GateResult,
+    Metric,
+    ModelVersion,
+    Param,
+    Run,
+    SeriesPoint,
+    SignOff,
+    Transition,
+    Version,
+    verify_audit,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.data import Checked, Diff, Ingested
+    from penstock.improve import Ticked
+    from penstock.deliver.serving_state import Waited
+    from penstock.monitor import Look
+    from penstock.objective import Agreement
+    from penstock.report import Document
+    from penstock.store import Damage, Swept
+
+
+class StepApi:
+    """The methods of one step, on one project."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._work = workspace
+
+
+class ObjectiveStep(StepApi):
+    """Step 1: the agreed goal."""
+
+    def show(self) -> "Document":
+        """The requirements sheet, with its signatures."""
+        from penstock.objective import require_objective, sheet
+
+        objective = require_objective(self._work.project)
+        return sheet(self._work.project.config.name, objective, self.agreement())
+
+    def sign(self, *, role: str, note: str = "") -> SignOff:
+        """Agree, as a person in a role, to the objective as it stands."""
+        from penstock.objective import sign
+
+        return sign(self._work.ledger, self._work.project, name=self._work.actor, role=role, note=note)
+
+    def agreement(self) -> "Agreement":
+        """Who has signed the objective as it stands, and which signatures a change has made void."""
+        from penstock.objective import agreement
+
+        with self._work.ledger.read() as reader:
+            return agreement(reader, self._work.project)
+
+
+class DataStep(StepApi):
+    """Step 2: datasets and their versions."""
+
+    def ingest(self, dataset: str | None = None) -> "tuple[Ingested, ...]":
+        """Read what is new in one dataset's source, or in every one's."""
+        from penstock.data import ingest
+
+        work = self._work
+        names = work.project.config.data.datasets
+        if dataset is not None and dataset not in names:
+            raise UsageError.unknown("dataset", dataset, names)
+        chosen = [dataset] if dataset else list(names)
+        return tuple(ingest(work.project, work.ledger, work.store, name) for name in chosen)
+
+    def history(self, dataset: str) -> tuple[Version, ...]:
+        """Versions of a dataset, newest first."""
+        from penstock.data import history
+
+        with self._work.ledger.read() as reader:
+            return tuple(history(reader, dataset))
+
+    def version(self, reference: str) -> Version:
+        """The version that `flights`, `flights@TAG` or `flights@COMMIT` names."""
+        from penstock.data import resolve
+
+        with self._work.ledger.read() as reader:
+            return resolve(reader, reference)
+
+    def show(self, reference: str) -> "pl.LazyFrame":
+        """The rows of a version: time travel is `show("flights@3f2a")`."""
+        return self._work.store.scan(self.version(reference).commit)
+
+    def diff(self, before: str, after: str) -> "Diff":
+        """What changed between two versions: columns, parts, rows by key."""
+        from penstock.data import diff
+
+        older, newer = self.version(before), self.version(after)
+        declared = self._work.project.config.data.datasets.get(newer.dataset)
+        return diff(self._work.store, older.commit, newer.commit, key=declared.key if declared else ())
+
+    def tag(self, reference: str, name: str) -> Version:
+        """Give a version a name that never moves."""
+        from penstock.data import tag
+
+        version = self.version(reference)
+        with self._work.ledger.write() as transaction:
+            tag(transaction, version.dataset, name, version.commit)
+            subject = f"{version.dataset}@{name}"
+            transaction.audit("data.tag", subject, actor=self._work.actor, payload={"commit": version.commit})
+        return version
+
+    def infer(self, file: Path | str) -> str:
+        """Draft a contract, as commented YAML, from a file's rows."""
+        from penstock.data import infer_file
+
+        return infer_file(Path(file))
+
+    def check(self, file: Path | str, dataset: str) -> "Checked":
+        """Hold a file against a dataset's contract without ingesting it. Raises ContractBroken."""
+        from penstock.data import check_file
+
+        return check_file(self._work.project, dataset, Path(file))
+
+    def quarantine(self, dataset: str) -> "pl.LazyFrame":
+        """Rows that the contract has turned away, whole, with the reasons."""
+        return self.show(f"{dataset}.quarantine")
+
+    def verify(self) -> "tuple[Damage, ...]":
+        """Read every stored byte and compare it with its digest."""
+        return tuple(self._work.store.verify())
+
+    def collect(self) -> "Swept":
+        """Delete blobs that no ref, run, bundle or evaluation leads to, older than a day."""
+        from penstock.pipeline import roots
+
+        with self._work.ledger.read() as reader:
+            kept = roots(reader, self._work.project)
+        return self._work.store.collect_garbage(kept)
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """A run with everything recorded about it."""
+
+    run: Run
+    params: tuple[Param, ...]
+    metrics: tuple[Metric, ...]
+    artifacts: tuple[Artifact, ...]
+    evaluations: tuple[Evaluation, ...]
+
+
+class TrainStep(StepApi):
+    """Step 3: runs."""
+
+    def runs(self, *, limit: int = 20) -> tuple[Run, ...]:
+        """The newest runs."""
+        from penstock.train import reap
+
+        reap(self._work.ledger)
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(Run, order_by="-number", limit=limit))
+
+    def show(self, run: str) -> RunDetails:
+        """One run by number or id, whole."""
+        from penstock.train import find_run
+
+        with self._work.ledger.read() as reader:
+            found = find_run(reader, run)
+            return RunDetails(
+                found,
+                tuple(reader.find(Param, run=found.id, order_by="name")),
+                tuple(reader.find(Metric, run=found.id, order_by="name")),
+                tuple(reader.find(Artifact, run=found.id, order_by="name")),
+                tuple(reader.find(Evaluation, bundle=found.bundle, order_by="at")) if found.bundle else (),
+            )
+
+    def log(self, run: str) -> str:
+        """What the training printed."""
+        found = self.show(run).run
+        return self._work.store.read_bytes(found.log).decode(errors="replace") if found.log else ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An evaluation with each gate's result."""
+
+    evaluation: Evaluation
+    results: tuple[GateResult, ...]
+
+
+class ValidateStep(StepApi):
+    """Step 4: judgements."""
+
+    def show(self, version: str | None = None) -> Judgement:
+        """The gates of a model version's evaluation; the newest evaluation when no version is named."""
+        from penstock.deliver import find_version
+
+        with self._work.ledger.read() as reader:
+            if version is None:
+                newest = reader.find(Evaluation, order_by="-at", limit=1)
+            else:
+                found = find_version(reader, self._work.project.config.name, version)
+                newest = reader.find(Evaluation, id=found.evaluation) if found.evaluation else []
+            if not newest:
+                raise UsageError("nothing was judged yet", hint="penstock run")
+            return Judgement(newest[0], tuple(reader.find(GateResult, evaluation=newest[0].id, order_by="position")))
+
+    def card(self, version: str | None = None) -> "Document":
+        """The model card, from the evaluation's record alone."""
+        from penstock.validate import card
+
+        return card(self._work.store.read_json(self.show(version).evaluation.record))
+
+
+class DeliverStep(StepApi):
+    """Step 5: the registry and the endpoint."""
+
+    def models(self) -> tuple[ModelVersion, ...]:
+        """Every version, newest first."""
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(ModelVersion, model=self._work.project.config.name, order_by="-number"))
+
+    def history(self) -> tuple[Transition, ...]:
+        """Every change of state: who, when, why."""
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(Transition, model=self._work.project.config.name, order_by="at"))
+
+    def deployments(self) -> tuple[Deployment, ...]:
+        """What the endpoint was told to answer with, newest first."""
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(Deployment, endpoint=self._work.project.config.deliver.endpoint, order_by="-generation"))
+
+    def lacks(self, version: str | None = None, *, to: str = "production") -> tuple[str, ...]:
+        """What still stands between a version and a state."""
+        from penstock.deliver import find_version, lacks
+
+        with self._work.ledger.read() as reader:
+            found = find_version(reader, self._work.project.config.name, version)
+            return lacks(reader, self._work.project, found, to)
+
+    def refresh(self) -> Deployment | None:
+        """Give the endpoint the newest rows of its feature views."""
+        from penstock.deliver import refresh
+
+        return refresh(self._work.project, self._work.ledger, self._work.store, actor=self._work.actor)
+
+    def follow(self) -> "Waited | None":
+        """Bring the serve directory to the newest deployment."""
+        from penstock.deliver import follow
+
+        return follow(self._work.project, self._work.ledger, self._work.store)
+
+
+class MonitorStep(StepApi):
+    """Step 6: what happens in production."""
+
+    def look(self, *, now: datetime | None = None) -> "Look":
+        """Compute the windows that are due, and open or resolve alerts."""
+        from penstock.ledger import utc_now
+        from penstock.monitor import look
+
+        return look(self._work.project, self._work.ledger, self._work.store, now=now or utc_now())
+
+    def alerts(self, *, state: str | None = None) -> tuple[Alert, ...]:
+        """Alerts, newest first; `state` is firing or resolved."""
+        wanted = {"state": state} if state else {}
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(Alert, endpoint=self._work.project.config.deliver.endpoint, order_by="-opened_at", **wanted))
+
+    def series(self, metric: str, *, subject: str = "", model: str = "*") -> tuple[SeriesPoint, ...]:
+        """A monitored number over time."""
+        endpoint = self._work.project.config.deliver.endpoint
+        with self._work.ledger.read() as reader:
+            found = reader.find(SeriesPoint, endpoint=endpoint, metric=metric, subject=subject, model=model, order_by="window_start")
+        return tuple(found)
+
+    def predictions(self, *, limit: int = 20) -> "pl.DataFrame":
+        """The newest logged predictions."""
+        from penstock.monitor import predictions
+
+        return predictions(self._work.project, self._work.ledger, self._work.store, limit=limit)
+
+
+class ImproveStep(StepApi):
+    """Step 7: feedback, and what the loop does by itself."""
+
+    def feedback(self, file: Path | str) -> int:
+        """Take labels from a CSV or Parquet file (`prediction` or `key`, `label`); the number of rows taken."""
+        from penstock.improve import feedback_file
+
+        return feedback_file(self._work.project, self._work.ledger, self._work.store, Path(file))
+
+    def tick(self, *, now: datetime | None = None) -> "Ticked":
+        """Look once and do what is due. Safe to call from several places at once: one acts."""
+        from penstock.improve import tick
+        from penstock.ledger import utc_now
+
+        return tick(self._work.project, self._work.ledger, self._work.store, now=now or utc_now())
+
+    def actions(self) -> tuple[Action, ...]:
+        """What the loop has done, newest first."""
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(Action, order_by="-started_at"))
+
+
+class AuditStep(StepApi):
+    """The tamper-evident record of decisions."""
+
+    def log(self) -> tuple[AuditEntry, ...]:
+        """Every entry, oldest first."""
+        with self._work.ledger.read() as reader:
+            return tuple(reader.find(AuditEntry, order_by="seq"))
+
+    def verify(self) -> AuditCheck:
+        """Check the chain and the signatures."""
+        with self._work.ledger.read() as reader:
+            return verify_audit(reader)

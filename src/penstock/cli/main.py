@@ -1,0 +1,264 @@
+"""`penstock`: the daily verbs, and a group for each of the seven steps."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penstock.cli import steps
+from penstock.cli.shell import (
+    HERE,
+    Actor,
+    AsJson,
+    Environment,
+    Reason,
+    Sets,
+    Where,
+    answer,
+    group,
+    guarded,
+    print_json,
+    project_at,
+    spinner,
+)
+
+app = typer.Typer(
+    name="penstock",
+    help="The whole loop: objective, data, train, validate, deliver, monitor, improve.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+audit = group("audit", "The tamper-evident record of every decision.")
+for name, text in steps.GROUPS.items():
+    app.add_typer(steps.apps[name], name=name, help=text)
+app.add_typer(audit, name="audit")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The new project's directory.")],
+    data: Annotated[Path, typer.Option("--data", help="A CSV or Parquet file with one row per example.")],
+    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
+    time: Annotated[str | None, typer.Option("--time", help="The column that says when the row happened.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="The column that names the example.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a file into a working project.
+
+    Example: penstock init churn --data customers.csv --target churned
+    """
+    from penstock.api import Project
+    from penstock.cli import render
+
+    answer(lambda: Project.init(name, data=data, target=target, time=time, entity=entity), render.scaffolded, as_json)
+
+
+@app.command()
+def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Run what has changed: data, features, training, gates, registry. Ends with 3 when a gate refuses.
+
+    Example: penstock run --set train.params.max_iter=200
+    """
+    from penstock.cli import render
+
+    def turn() -> object:
+        project = project_at(where, environment, sets)
+        return project.run(on_event=None if as_json else render.step)
+
+    result = guarded(turn, as_json)
+    if as_json:
+        print_json(result)
+    else:
+        render.turn(result)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def status(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """The loop at a glance: production, its numbers against the objective, alerts, what is due, maturity.
+
+    Example: penstock status
+    """
+    from penstock.cli import render
+
+    answer(lambda: project_at(where, environment).status(), render.status, as_json)
+
+
+@app.command()
+def serve(
+    where: Where = HERE,
+    environment: Environment = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind; the project file's otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """Answer predictions over HTTP until SIGTERM or Ctrl-C.
+
+    Example: penstock serve --port 8080
+    """
+    guarded(lambda: project_at(where, environment).serve(host=host, port=port), False)
+
+
+@app.command()
+def up(
+    where: Where = HERE,
+    environment: Environment = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind; the project file's otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+) -> None:
+    """The server and the loop together: answer, watch, retrain, until SIGTERM or Ctrl-C.
+
+    Example: penstock up
+    """
+    from penstock.cli import render
+
+    guarded(lambda: project_at(where, environment).up(host=host, port=port, on_tick=render.tick_line), False)
+
+
+@app.command()
+def promote(
+    version: Annotated[str | None, typer.Argument(help="3, NAME@3 or a state; the newest otherwise.")] = None,
+    to: Annotated[str, typer.Option("--to", help="staging or production")] = "production",
+    actor: Actor = None,
+    reason: Reason = "",
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a model version up, if everything that must hold does. Ends with 3 and the list of what lacks.
+
+    Example: penstock promote 3 --to production -m "better on every slice"
+    """
+    from penstock.cli import render
+
+    answer(lambda: project_at(where, environment, actor=actor).promote(version, to=to, reason=reason), render.promoted, as_json)
+
+
+@app.command()
+def approve(
+    version: Annotated[str | None, typer.Argument(help="3 or NAME@3; the newest otherwise.")] = None,
+    role: Annotated[str, typer.Option("--role", help="The role that the project file asks for.")] = "owner",
+    to: Annotated[str, typer.Option("--to", help="staging or production")] = "production",
+    actor: Actor = None,
+    reason: Reason = "",
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say yes, as a person, to a version entering a state.
+
+    Example: penstock approve 3 --as ada --role owner -m "seen the slices"
+    """
+    from penstock.cli import render
+
+    answer(
+        lambda: project_at(where, environment, actor=actor).approve(version, role=role, to=to, reason=reason),
+        render.approved,
+        as_json,
+    )
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Option("--to", help="A version; the one before otherwise.")] = None,
+    actor: Actor = None,
+    reason: Reason = "",
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the previous production version back, at once.
+
+    Example: penstock rollback -m "false alarms at JFK"
+    """
+    from penstock.cli import render
+
+    answer(lambda: project_at(where, environment, actor=actor).rollback(to=to, reason=reason), render.promoted, as_json)
+
+
+@app.command()
+def trace(
+    start: Annotated[str, typer.Argument(help="A prediction id, run, model version, dataset@ref, or any id or its start.")],
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Everything behind and after a prediction, model, run, data version or decision.
+
+    Example: penstock trace flight-delay@3
+    """
+    from penstock.cli import render
+
+    answer(lambda: project_at(where, environment).trace(start), render.trace, as_json)
+
+
+@app.command()
+def reproduce(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's number or id.")],
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a run again from what was recorded, and say how equal the model is.
+
+    Example: penstock reproduce 4
+    """
+    from penstock.cli import render
+
+    def again() -> object:
+        with spinner("training again from the record"):
+            return project_at(where, environment).reproduce(run_id)
+
+    answer(again, render.reproduction, as_json)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of penstock.yaml, for editors.
+
+    Example: penstock schema > penstock.schema.json
+    """
+    from penstock.project import json_schema
+
+    print_json(json_schema())
+
+
+@app.command()
+def version() -> None:
+    """The installed version.
+
+    Example: penstock version
+    """
+    from penstock import __version__
+
+    sys.stdout.write(f"penstock {__version__}\n")
+
+
+@audit.command("log")
+def audit_log(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Every decision: who, what, when, why.
+
+    Example: penstock audit log
+    """
+    from penstock.cli import render
+
+    answer(lambda: project_at(where, environment).audit.log(), render.audit_log, as_json)
+
+
+@audit.command("verify")
+def audit_verify(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Check the chain of digests and every signature. Ends with 1 when something was changed.
+
+    Example: penstock audit verify
+    """
+    from penstock.cli import render
+
+    check = answer(lambda: project_at(where, environment).audit.verify(), render.audit_check, as_json)
+    raise typer.Exit(1 if check.broken else 0)

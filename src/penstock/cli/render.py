@@ -1,0 +1,402 @@
+"""What each command prints for a person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from penstock.cli.shell import table
+from penstock.digest import short
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MARKS = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "UNDECIDED": ("?", "yellow")}
+STATES = {"cached": ("=", "bright_black"), "done": ("✓", "green")}
+
+
+def say(text: str = "") -> None:
+    """A line."""
+    typer.echo(text)
+
+
+def when(moment: datetime | None) -> str:
+    """2013-04-01 06:00"""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
+# --- the daily verbs ---
+
+
+def scaffolded(made: Any) -> None:
+    """What `init` wrote, and how to go on."""
+    typer.secho(f"{made.name}: a {made.task} project", bold=True)
+    for note in made.notes:
+        say(f"  {note}")
+    say()
+    for file in made.files:
+        say(f"  wrote {file}")
+    say()
+    say(f"next: cd {made.directory} && penstock run")
+
+
+def step(event: Any) -> None:
+    """A step of `run`, as it ends."""
+    if event.state == "start":
+        return
+    mark, colour = STATES[event.state]
+    typer.secho(f"  {mark} ", fg=colour, nl=False)
+    took = f"  {event.seconds:.1f} s" if event.seconds >= 0.05 else ""
+    say(f"{event.step:<24}{event.result}{took}")
+    if event.detail:
+        typer.secho(f"    {event.detail}", fg="bright_black")
+
+
+def turn(result: Any) -> None:
+    """What `run` came to."""
+    say()
+    if result.evaluation:
+        gates(result.results)
+        say()
+    if result.evaluation is None:
+        say("data are up to date" if not result.changed else "data are ready; there is no section `train`")
+    elif result.evaluation.verdict == "PASS":
+        name = result.version.name
+        nothing = "" if result.changed else "nothing has changed; "
+        typer.secho(f"{nothing}{name} passed every gate and is in {result.version.state}", fg="green", bold=True)
+        if result.version.state in ("candidate", "staging"):
+            say(f"next: penstock promote {result.version.number}   # or look first: penstock validate card {result.version.number}")
+    elif result.version:
+        typer.secho(f"{result.version.name} is registered, but undecided", fg="yellow", bold=True)
+        say(f"next: penstock validate show {result.version.number}")
+    else:
+        typer.secho("the gates refuse this model; it was not registered", fg="red", bold=True)
+        say("next: penstock validate show   # every number; then change data, features or parameters and run again")
+
+
+def gates(results: Sequence[Any]) -> None:
+    """A line for each gate."""
+    for result in results:
+        mark, colour = MARKS[result.outcome]
+        typer.secho(f"  {mark} ", fg=colour, nl=False)
+        warns = " (warns only)" if result.severity == "warn" else ""
+        name = f"{result.gate} [{result.slice}]" if result.slice else result.gate
+        say(f"{name:<52} {result.reason}{warns}")
+
+
+def status(state: Any) -> None:
+    """The loop at a glance."""
+    typer.secho(state.project, bold=True)
+    if state.production:
+        version = state.production.version
+        say(f"  production   {version.name} since {when(state.production.since)} UTC, by {state.production.by}: {state.production.reason or 'no reason given'}")
+    else:
+        say("  production   nothing yet")
+    if state.candidate:
+        lacks = f", lacks {len(state.candidate_lacks)}" if state.candidate_lacks else ", lacks nothing"
+        say(f"  candidate    {state.candidate.name} ({state.candidate.state}{lacks})")
+        for lack in state.candidate_lacks:
+            say(f"                 {lack}")
+    say(f"  objective    {'signed by ' + ', '.join(state.signed_by) if state.signed_by else 'not signed as it stands'}")
+    say(f"  server       {state.serving or 'not running'}")
+    for version in state.data:
+        say(f"  data         {version.dataset}@{short(version.commit)}, {version.rows:,} rows, {when(version.created_at)}")
+    for number in state.numbers:
+        mark = typer.style("✓", fg="green") if number.holds else typer.style("✗", fg="red")
+        say(f"  {mark} {number.metric:<18} {number.value:.4g}  ({number.aim}; window from {number.window_start:%Y-%m-%d}, n = {number.n:,})")
+    for alert in state.alerts[:8]:
+        typer.secho(f"  ! {alert.severity:<5} {alert.rule}: {alert.message}", fg="red" if alert.severity == "page" else "yellow")
+    if len(state.alerts) > 8:
+        say(f"    and {len(state.alerts) - 8} more: penstock monitor alerts --state firing")
+    if state.last_action:
+        action = state.last_action
+        say(f"  last action  {action.kind} {action.state}, {when(action.started_at)}: {action.reason}")
+    say(f"  maturity     level {state.maturity.level} of 2")
+    for item in state.maturity.items:
+        mark = typer.style("✓", fg="green") if item.done else typer.style("·", fg="bright_black")
+        say(f"    {mark} {item.level} {item.name:<28} {item.evidence}" + ("" if item.done else f"; next: {item.next}"))
+    say(f"  next         {state.due}")
+
+
+def promoted(done: Any) -> None:
+    """A version in its new state."""
+    replaced = f", in place of {done.replaced.name}" if done.replaced else ""
+    typer.secho(f"{done.version.name} is in {done.state}{replaced}", fg="green", bold=True)
+    if done.serving:
+        say(f"  {done.serving.detail}")
+    if done.state == "production" and done.serving and done.serving.outcome == "no_server":
+        say("next: penstock serve   # or: penstock up")
+
+
+def approved(given: Any) -> None:
+    """An approval."""
+    say(f"{given.name} ({given.role}) approves {given.model}@{given.number} for {given.state}")
+    say(f"next: penstock promote {given.number} --to {given.state}")
+
+
+def signed(given: Any) -> None:
+    """A signature."""
+    say(f"{given.name} ({given.role}) has signed objective {short(given.objective)}")
+
+
+def trace(found: Any) -> None:
+    """A lineage as two lists, nearest first."""
+    typer.secho(f"{found.start.kind} {found.start.label}", bold=True, nl=False)
+    say(f"  {found.start.detail}")
+    if found.prediction:
+        prediction = found.prediction
+        say(f"  asked     {when(prediction['at'])} UTC, key {prediction['key']}, generation {prediction['generation']}")
+        say(f"  request   {_pairs(prediction['request'])}")
+        say(f"  features  {_pairs(prediction['vector'])}")
+        say(f"  answer    {prediction['label'] if prediction['label'] is not None else ''} score {prediction['score']}")
+        say(f"  truth     {prediction['truth'] if prediction['truth'] is not None else 'not known yet'}")
+    for title, nodes in (("made from", found.upstream), ("led to", found.downstream)):
+        if nodes:
+            say(f"{title}:")
+            _nodes(nodes)
+    if found.lineage.truncated:
+        say("  and more: --json has the first ten thousand")
+
+
+def _nodes(nodes: Sequence[Any], most: int = 40) -> None:
+    for one in nodes[:most]:
+        reason = f" — {one.reason}" if one.reason else ""
+        say(f"  {one.kind:<12} {one.label:<28} {when(one.at):<17} {one.detail}{reason}")
+    if len(nodes) > most:
+        say(f"  and {len(nodes) - most} more")
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def reproduction(result: Any) -> None:
+    """How equal the second training is."""
+    colour = "green" if result.same else "red"
+    typer.secho(f"run {result.run.number} reproduced: {result.grade}", fg=colour, bold=True)
+    if result.max_difference is not None:
+        say(f"  largest difference between two predictions: {result.max_difference:g}")
+    for difference in result.differences:
+        say(f"  {difference}")
+    if not result.differences:
+        say("  the environment is the same")
+
+
+def tick_line(ticked_once: Any) -> None:
+    """One line when a tick did something."""
+    seen = ticked_once.look
+    for alert in seen.opened:
+        typer.secho(f"alert {alert.severity}: {alert.rule}: {alert.message}", fg="yellow")
+    for alert in seen.resolved:
+        say(f"resolved: {alert.rule}: {alert.message}")
+    if ticked_once.action:
+        say(f"{ticked_once.action.kind} {ticked_once.action.state}: {ticked_once.action.reason}")
+    for notice in seen.notices:
+        typer.secho(notice, fg="yellow", err=True)
+
+
+def ticked(done: Any) -> None:
+    """What one tick saw and did."""
+    look(done.look)
+    for one in done.due:
+        waits = f", waits until {when(one.waits)}" if one.waits else ""
+        say(f"due: {one.trigger}: {one.reason}{waits}")
+    if done.action is None:
+        say("nothing to do")
+        return
+    say(f"{done.action.kind} {done.action.state}: {done.action.reason}")
+    for lack in done.action.outcome.get("lacks", []):
+        say(f"  {lack}")
+
+
+# --- 2 data ---
+
+
+def ingested(done: Any) -> None:
+    """Each dataset."""
+    for one in done:
+        quarantined = f", {one.quarantined:,} quarantined" if one.quarantined else ""
+        say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{quarantined}  ({one.why})")
+        for reason, count in {**one.reasons, **one.warnings}.items():
+            say(f"  {count:,}  {reason}")
+
+
+def versions(found: Any) -> None:
+    """A dataset's history."""
+    rows = [[short(v.commit), v.rows, v.bytes, when(v.created_at), short(v.content)] for v in found]
+    table(["commit", "rows", "bytes", "created (UTC)", "content"], rows)
+
+
+def version(found: Any) -> None:
+    """One version."""
+    say(f"{found.dataset}@{short(found.commit)}, {found.rows:,} rows")
+
+
+def frame(rows: Any) -> None:
+    """Rows as a table; a text as it is."""
+    if isinstance(rows, str):
+        say(rows)
+        return
+    table(rows.columns, [list(row) for row in rows.rows()])
+
+
+def export(rows: "pl.LazyFrame", output: Path) -> str:
+    """Write every row, streaming."""
+    if output.suffix == ".csv":
+        rows.sink_csv(output)
+    else:
+        rows.sink_parquet(output)
+    return f"wrote {output}"
+
+
+def difference(found: Any) -> None:
+    """What changed."""
+    say(f"{short(found.before)} → {short(found.after)}: {found.rows_before:,} → {found.rows_after:,} rows")
+    by = f"by {', '.join(found.key)}" if found.key else "by whole rows"
+    say(f"  rows {by}: {found.added:,} added, {found.removed:,} removed, {found.changed:,} changed")
+    say(f"  parts: {found.parts_added} added, {found.parts_removed} removed")
+    if found.schema:
+        table(["column", "change", "before", "after"], [list(change.values()) for change in found.schema])
+
+
+def checked(found: Any) -> None:
+    """A file that keeps its contract."""
+    typer.secho(f"{found.rows:,} rows keep the contract", fg="green")
+    for reason, count in {**found.reasons, **found.warnings}.items():
+        say(f"  {count:,}  {reason}")
+
+
+def damage(found: Any) -> None:
+    """Damaged blobs."""
+    if not found:
+        typer.secho("every stored byte is what was written", fg="green")
+    for one in found:
+        typer.secho(str(one), fg="red")
+
+
+def swept(found: Any) -> None:
+    """What was collected."""
+    say(str(found))
+
+
+# --- 3 train ---
+
+
+def runs(found: Any) -> None:
+    """The newest runs."""
+    rows = [[r.number, r.status, r.function, when(r.started_at), _seconds(r), short(r.bundle or ""), r.id] for r in found]
+    table(["run", "status", "function", "started (UTC)", "seconds", "bundle", "id"], rows)
+
+
+def run_details(found: Any) -> None:
+    """Everything about a run."""
+    one = found.run
+    typer.secho(f"run {one.number}  {one.status}", bold=True, nl=False)
+    say(f"  {one.id}")
+    code = f"commit {one.git_commit}" + (" with an uncommitted patch" if one.patch else "") if one.git_commit else "not in Git"
+    for name, value in (
+        ("function", one.function), ("code", f"{short(one.code)}, {code}"), ("seed", one.seed), ("started", when(one.started_at)),
+        ("seconds", _seconds(one)), ("bundle", short(one.bundle or "")), ("content", short(one.content_hash or "")),
+        ("probe", short(one.probe_hash or "")), ("environment", short(one.environment)), ("error", one.error or ""),
+    ):  # fmt: skip
+        say(f"  {name:<12} {value}") if value != "" else None
+    for title, pairs in (
+        ("data", one.data.items()), ("features", one.features.items()),
+        ("params", [(p.name, p.value) for p in found.params]), ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
+        ("host", one.host.items()),
+    ):  # fmt: skip
+        for name, value in pairs:
+            say(f"  {title:<12} {name} = {short(value) if title in ('data', 'features') else value}")
+    for evaluation in found.evaluations:
+        say(f"  {'judged':<12} {evaluation.verdict}, {when(evaluation.at)}")
+
+
+def _seconds(run: Any) -> str:
+    return f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else ""
+
+
+# --- 4 validate, 5 deliver ---
+
+
+def judgement(found: Any) -> None:
+    """Each gate."""
+    mark, colour = MARKS[found.evaluation.verdict]
+    typer.secho(f"{mark} {found.evaluation.verdict}", fg=colour, bold=True, nl=False)
+    say(f"  bundle {short(found.evaluation.bundle)}, {when(found.evaluation.at)} UTC")
+    gates(found.results)
+
+
+def models(found: Any) -> None:
+    """The registry."""
+    rows = [[v.name, v.state, when(v.created_at), v.note, short(v.bundle)] for v in found]
+    table(["version", "state", "registered (UTC)", "note", "bundle"], rows)
+
+
+def transitions(found: Any) -> None:
+    """Every change of state."""
+    rows = [[when(t.at), f"{t.model}@{t.number}", f"{t.before or ''} → {t.after}", t.actor, t.reason] for t in found]
+    table(["when (UTC)", "version", "change", "by", "why"], rows)
+
+
+def lacking(missing: Any) -> None:
+    """What lacks."""
+    if not missing:
+        typer.secho("nothing lacks", fg="green")
+    for lack in missing:
+        say(f"lacks: {lack}")
+
+
+def refreshed(deployment: Any) -> None:
+    """A refresh of the views."""
+    say(f"generation {deployment.generation}" if deployment else "the endpoint has the newest rows")
+
+
+# --- 6 monitor, 7 improve ---
+
+
+def look(found: Any) -> None:
+    """What a look found."""
+    say(f"{found.compacted.predictions:,} predictions and {found.compacted.feedback:,} labels read, {len(found.points):,} numbers measured")
+    tick_line(type("Seen", (), {"look": found, "action": None}))
+
+
+def alerts(found: Any) -> None:
+    """Alerts."""
+    rows = [[a.state, a.severity, a.rule, a.subject, a.value, a.message, when(a.opened_at), when(a.resolved_at)] for a in found]
+    table(["state", "severity", "rule", "of", "value", "what", "opened", "resolved"], rows)
+
+
+def series(found: Any) -> None:
+    """A number over time."""
+    rows = [[when(p.window_start), p.value, p.n, p.model] for p in found]
+    table(["window from (UTC)", "value", "n", "model"], rows)
+
+
+def feedback(count: Any) -> None:
+    """Labels taken."""
+    say(f"{count:,} labels taken")
+
+
+def actions(found: Any) -> None:
+    """What the loop did."""
+    rows = [[when(a.started_at), a.kind, a.state, a.trigger, a.reason, str(a.outcome.get("version", ""))] for a in found]
+    table(["when", "what", "outcome", "trigger", "why", "version"], rows)
+
+
+# --- audit ---
+
+
+def audit_log(found: Any) -> None:
+    """Every decision."""
+    rows = [[e.seq, when(e.at), e.actor, e.action, e.subject, e.reason] for e in found]
+    table(["#", "when (UTC)", "who", "what", "of", "why"], rows)
+
+
+def audit_check(check: Any) -> None:
+    """Whether the chain holds."""
+    if not check.broken:
+        typer.secho(f"{check.entries} entries, every digest and signature holds", fg="green")
+    for one in check.broken:
+        typer.secho(f"entry {one.seq}: {one.why}", fg="red")

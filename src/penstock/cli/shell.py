@@ -1,0 +1,132 @@
+"""What every command shares: its options, how a result is printed, how an error ends."""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from penstock.errors import PenstockError
+
+if TYPE_CHECKING:
+    from penstock.api import Project
+
+T = TypeVar("T")
+
+Where = Annotated[Path, typer.Option("--project", "-C", help="The project's directory, or one below it.")]
+Environment = Annotated[str | None, typer.Option("--env", help="A section of `environments:` in the project file.")]
+Sets = Annotated[list[str], typer.Option("--set", help="Override a key of the project file: train.params.depth=6")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Actor = Annotated[str | None, typer.Option("--as", help="Who you are; $USER otherwise.")]
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit trail.")]
+
+HERE = Path()
+
+
+def group(name: str, text: str) -> typer.Typer:
+    """A command group named after a step."""
+    return typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+
+
+def answer(call: Callable[[], T], render: Callable[[T], None], as_json: bool) -> T:
+    """Make the library call and print what it returns; a PenstockError ends with its own exit code."""
+    value = guarded(call, as_json)
+    if as_json:
+        print_json(value)
+    else:
+        render(value)
+    return value
+
+
+def guarded(call: Callable[[], T], as_json: bool) -> T:
+    """The result of `call`; its errors are printed and end the process with their exit code."""
+    try:
+        return call()
+    except PenstockError as error:
+        fail(error, as_json)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+
+
+def fail(error: PenstockError, as_json: bool) -> Any:
+    """Print an error for a person or a machine, and end."""
+    if as_json:
+        print_json(error.as_dict())
+    else:
+        typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(str(error), err=True)
+    raise typer.Exit(error.exit_code) from error
+
+
+def project_at(where: Path, environment: str | None = None, sets: list[str] | None = None, actor: str | None = None) -> "Project":
+    """Open the project that a command works on."""
+    from penstock.api import Project
+
+    return Project.open(where, environment=environment, sets=tuple(sets or ()), actor=actor)
+
+
+def print_json(value: object) -> None:
+    """A value as one JSON document with stable keys."""
+    import json
+
+    sys.stdout.write(json.dumps(jsonable(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def jsonable(value: Any) -> Any:
+    """Dataclasses as objects, times as ISO text, frames as rows, everything else as it is."""
+    from dataclasses import fields, is_dataclass
+    from datetime import date, timedelta
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, float) and value != value:
+        return None
+    if hasattr(value, "to_dicts"):
+        return jsonable(value.to_dicts())
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def table(columns: list[str], rows: list[list[object]], *, title: str = "") -> None:
+    """A table on the terminal, as wide as it needs in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from penstock.report import cell
+
+    sheet = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        sheet.add_column(name, overflow="fold")
+    for row in rows:
+        sheet.add_row(*(_coloured(cell(value)) for value in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(sheet)
+
+
+def _coloured(text: str) -> str:
+    from rich.markup import escape
+
+    colours = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "firing": "red", "production": "green", "page": "red"}
+    safe = escape(text)
+    return f"[{colours[text]}]{safe}[/]" if text in colours else safe
+
+
+def spinner(text: str) -> AbstractContextManager[object]:
+    """A spinner on a terminal, nothing in a pipe or in CI."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(text)

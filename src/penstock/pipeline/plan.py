@@ -1,0 +1,144 @@
+"""What decides each step's result, read without running any of the user's code."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from penstock.digest import digest_file
+from penstock.errors import UsageError
+from penstock.objective import objective_digest
+from penstock.project import ProjectFile, Transform, code_digest
+
+STORED = "request"
+
+
+def transform_order(transforms: Mapping[str, Transform]) -> Iterator[str]:
+    """Names of the transforms, each after those it reads. The project file's checks have ruled out circles."""
+    done: set[str] = set()
+
+    def visit(name: str) -> Iterator[str]:
+        if name in transforms and name not in done:
+            done.add(name)
+            for source in transforms[name].inputs:
+                yield from visit(source)
+            yield name
+
+    for name in transforms:
+        yield from visit(name)
+
+
+def transform_inputs(project: ProjectFile, name: str, commits: Mapping[str, str]) -> dict[str, Any]:
+    """The function's code and the versions it reads."""
+    transform = project.config.data.transforms[name]
+    return {
+        "code": code_digest(project.root, transform.function),
+        "function": transform.function,
+        "data": {source: version_of(source, commits) for source in transform.inputs},
+    }
+
+
+def training_set_inputs(project: ProjectFile, commits: Mapping[str, str]) -> dict[str, Any]:
+    """Examples, feature views with their code and data, and how the holdout is cut."""
+    config = project.config
+    assert config.train is not None
+    data, train = config.data, config.train
+    views = {}
+    for name, view in data.features.items():
+        settings = view.model_dump(mode="json", by_alias=True)
+        stored = {} if view.source == STORED else {"data": version_of(view.source, commits)}
+        views[name] = {**settings, "code": code_digest(project.root, view.function), **stored}
+    return {
+        "examples": version_of(examples_of(project), commits),
+        "features": views,
+        "request": {"columns": list(data.request), "key": data.key, "time": data.time},
+        "target": config.objective.target.model_dump(mode="json") if config.objective else None,
+        "holdout": train.holdout,
+        "since": train.since,
+        "seed": train.seed,
+    }
+
+
+def train_inputs(project: ProjectFile, training_set: str) -> dict[str, Any]:
+    """The training set, the function's code, its parameters, the seed and the installed libraries."""
+    config = project.config
+    assert config.train is not None
+    train = config.train
+    return {
+        "training_set": training_set,
+        "code": code_digest(project.root, train.function),
+        "function": train.function,
+        "params": train.params,
+        "seed": train.seed,
+        "threads": train.threads,
+        "costs": config.objective.model_dump(mode="json")["costs"] if config.objective else None,
+        "environment": environment(),
+    }
+
+
+def evaluate_inputs(
+    project: ProjectFile, bundle: str, holdout: str, sources: Mapping[str, str], champion: str | None
+) -> dict[str, Any]:
+    """Candidate, champion, holdout, the objective and the gates with everything that they read."""
+    config = project.config
+    assert config.objective is not None
+    return {
+        "bundle": bundle,
+        "champion": champion,
+        "holdout": holdout,
+        "data": dict(sources),
+        "objective": objective_digest(config.objective),
+        "gates": config.validation.model_dump(mode="json"),
+        "metrics": {name: code_digest(project.root, name) for name in sorted(_custom_metrics(project))},
+        "cases": _case_files(project),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Python and the installed distributions, by name and version; a fast look at what a run records in full."""
+    names: set[str] = set()
+    for place in sys.path:
+        if os.path.isdir(place):
+            with os.scandir(place) as entries:
+                names |= {entry.name for entry in entries if entry.name.endswith(".dist-info")}
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in sorted(names):
+        library, _, version = name.removesuffix(".dist-info").rpartition("-")
+        found[library] = version
+    return found
+
+
+def examples_of(project: ProjectFile) -> str:
+    """The dataset or transform with one row per example."""
+    data = project.config.data
+    if data.examples:
+        return data.examples
+    if len(data.datasets) == 1 and not data.transforms:
+        return next(iter(data.datasets))
+    raise UsageError(
+        "the project file does not say which dataset holds the examples",
+        where=project.path.name,
+        expected=f"data.examples: one of {', '.join([*data.datasets, *data.transforms])}",
+    )
+
+
+def version_of(dataset: str, commits: Mapping[str, str]) -> str:
+    """The commit of a dataset in this turn."""
+    if dataset not in commits:
+        raise UsageError.unknown("dataset", dataset, commits)
+    return commits[dataset]
+
+
+def _custom_metrics(project: ProjectFile) -> set[str]:
+    config = project.config
+    assert config.objective is not None
+    named = [gate.metric for gate in config.validation.gates] + [kpi.metric for kpi in config.objective.kpis]
+    return {name for name in (*named, *config.objective.thresholds) if ":" in name}
+
+
+def _case_files(project: ProjectFile) -> dict[str, str]:
+    if project.config.validation.cases is None:
+        return {}
+    directory = project.root / project.config.validation.cases
+    return {path.name: digest_file(path) for path in sorted(directory.glob("*.yaml"))}

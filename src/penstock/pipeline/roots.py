@@ -1,0 +1,20 @@
+"""What garbage collection must keep."""
+
+from penstock.ledger import Artifact, Evaluation, Reader, Ref, Run, SealedBundle, Version
+from penstock.project import ProjectFile
+from penstock.store import read_lock
+
+
+def roots(reader: Reader, project: ProjectFile) -> set[str]:
+    """Every digest that a ref, the lock file, a run, a bundle or an evaluation leads to."""
+    kept: set[str] = {ref.commit for ref in reader.find(Ref)}
+    kept |= {version.commit for version in reader.find(Version)}
+    kept |= {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
+    for run in reader.find(Run):
+        kept |= {run.code, *run.data.values()}
+        kept |= {blob for blob in (run.patch, run.environment, run.log) if blob}
+    kept |= {artifact.digest for artifact in reader.find(Artifact)}
+    kept |= {sealed.digest for sealed in reader.find(SealedBundle)}
+    for evaluation in reader.find(Evaluation):
+        kept |= {evaluation.record, evaluation.data}
+    return kept

@@ -1,0 +1,214 @@
+"""One turn: steps 1 to 5 composed."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.data import head, ingest, publish_derived
+from penstock.deliver import in_production, register
+from penstock.digest import short
+from penstock.engine import Outcome, Step, run_step
+from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node
+from penstock.objective import objective_digest, require_objective
+from penstock.pipeline import plan
+from penstock.project import ProjectFile
+from penstock.store import Store
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step that ended. `detail` says why it ran or did not, `result` what came out."""
+
+    step: str
+    state: Literal["start", "cached", "done"]
+    detail: str = ""
+    result: str = ""
+    seconds: float = 0.0
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a turn came to. Without a section `train` it ends after the data."""
+
+    events: tuple[Event, ...]
+    data: Mapping[str, str]
+    run_id: str | None = None
+    bundle: str | None = None
+    evaluation: Evaluation | None = None
+    results: tuple[GateResult, ...] = ()
+    version: ModelVersion | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether any step had something to do."""
+        return any(event.state == "done" for event in self.events)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The gates that did not pass, each with its reason."""
+        blocking = (r for r in self.results if r.severity == "block" and r.outcome != "PASS")
+        return tuple(f"{r.gate}: {r.outcome}, {r.reason}" for r in blocking)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when a gate did not pass."""
+        return 3 if self.evaluation and self.evaluation.verdict != "PASS" else 0
+
+
+def run(project: ProjectFile, ledger: Ledger, store: Store, *, on_event: Listener | None = None) -> Turn:
+    """Rebuild what depends on what has changed, judge it, register what did not fail.
+
+    Raises ContractBroken when data do not keep their contract, UserCodeError when the user's code
+    raised; what was done before stays done, and the next turn begins there.
+    """
+    turner = _Turner(project, ledger, store, on_event)
+    commits = turner.data()
+    if project.config.train is None:
+        return Turn(tuple(turner.events), commits)
+    return turner.model(commits)
+
+
+class _Turner:
+    """The pieces that every step needs, and the events so far."""
+
+    def __init__(self, project: ProjectFile, ledger: Ledger, store: Store, on_event: Listener | None) -> None:
+        self.project = project
+        self.ledger = ledger
+        self.store = store
+        self.events: list[Event] = []
+        self._tell = on_event or (lambda event: None)
+
+    # --- step 2 ---
+
+    def data(self) -> dict[str, str]:
+        """Ingest every dataset and compute every transform; the commit of each."""
+        commits = {name: self._ingest(name) for name in self.project.config.data.datasets}
+        for name in plan.transform_order(self.project.config.data.transforms):
+            commits[name] = self._transform(name, commits)
+        return commits
+
+    def _ingest(self, dataset: str) -> str:
+        self._start(f"ingest {dataset}")
+        started = time.perf_counter()
+        done = ingest(self.project, self.ledger, self.store, dataset)
+        result = f"{done.rows:,} rows" + (f", {done.quarantined:,} quarantined" if done.quarantined else "")
+        state: Literal["cached", "done"] = "cached" if done.skipped else "done"
+        self._end(Event(f"ingest {dataset}", state, done.why, result, time.perf_counter() - started))
+        return done.commit
+
+    def _transform(self, name: str, commits: Mapping[str, str]) -> str:
+        inputs = plan.transform_inputs(self.project, name, commits)
+
+        def work() -> dict[str, str]:
+            from penstock.data import transform
+
+            return {"commit": transform(self.project, self.ledger, self.store, name, inputs["data"])}
+
+        outcome = self._step(Step(f"transform {name}", inputs, work))
+        commit = str(outcome.outputs["commit"])
+        with self.ledger.read() as reader:
+            present = head(reader, name)
+        if present is None or present.commit != commit:
+            # the same inputs came back after others: the result is remembered, the branch is not
+            sources = {node("data", source): "input" for source in inputs["data"].values()}
+            publish_derived(self.ledger, self.store, name, commit, sources)
+        return commit
+
+    # --- steps 3 to 5 ---
+
+    def model(self, commits: Mapping[str, str]) -> Turn:
+        """Train, judge and register."""
+        require_objective(self.project)
+        made = self._step(Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits)))
+        trained = self._step(Step("train", plan.train_inputs(self.project, made.key), lambda: self._train(made, commits)))
+        run_id, bundle = str(trained.outputs["run"]), str(trained.outputs["bundle"])
+        rival = self._rival(bundle)
+        holdout = str(made.outputs["holdout"])
+        inputs = plan.evaluate_inputs(self.project, bundle, holdout, commits, rival)
+        judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, holdout, commits, rival)))
+        evaluation, results = self._read(str(judged.outputs["evaluation"]))
+        version = self._register(evaluation, run_id) if evaluation.verdict != "FAIL" else None
+        return Turn(tuple(self.events), commits, run_id, bundle, evaluation, results, version)
+
+    def _rival(self, bundle: str) -> str | None:
+        """The bundle to compare with: what is in production, or what was when this one went there."""
+        with self.ledger.read() as reader:
+            champion = in_production(reader, self.project.config.name)
+            if champion is None or champion.bundle != bundle:
+                return champion.bundle if champion else None
+            judged = reader.find(Evaluation, id=champion.evaluation)
+        return judged[0].champion if judged else None
+
+    def _cut(self, commits: Mapping[str, str]) -> dict[str, object]:
+        from penstock.data import training_set
+
+        made = training_set(self.project, self.store, commits, examples=plan.examples_of(self.project))
+        return made.to_json()
+
+    def _train(self, made: Outcome, commits: Mapping[str, str]) -> dict[str, str]:
+        from penstock.bundle import FeatureSpec
+        from penstock.train import Tables, train
+        from penstock.validate import decide_threshold
+
+        outputs = made.outputs
+        objective = require_objective(self.project)
+        result = train(
+            self.project,
+            self.ledger,
+            self.store,
+            key=made.key,
+            tables=Tables(train=outputs["train"], holdout=outputs["holdout"], views=outputs["views"]),
+            data=commits,
+            features=FeatureSpec.from_json(outputs["features"]),
+            threshold=decide_threshold(objective),
+            objective=objective_digest(objective),
+        )
+        return {"run": result.run.id, "bundle": result.bundle}
+
+    def _evaluate(self, bundle: str, holdout: str, commits: Mapping[str, str], champion: str | None) -> dict[str, str]:
+        from penstock.validate import evaluate
+
+        judged = evaluate(
+            self.project, self.ledger, self.store, bundle, holdout=holdout, sources=commits, champion=champion
+        )
+        return {"evaluation": judged.evaluation.id, "verdict": judged.evaluation.verdict}
+
+    def _read(self, identifier: str) -> tuple[Evaluation, tuple[GateResult, ...]]:
+        with self.ledger.read() as reader:
+            (evaluation,) = reader.find(Evaluation, id=identifier)
+            return evaluation, tuple(reader.find(GateResult, evaluation=identifier, order_by="position"))
+
+    def _register(self, evaluation: Evaluation, run_id: str) -> ModelVersion:
+        name = self.project.config.name
+        with self.ledger.read() as reader:
+            known = reader.find(ModelVersion, model=name, bundle=evaluation.bundle, limit=1)
+            trained = reader.get(Run, id=run_id)
+        note = f"run {trained.number}, {evaluation.verdict}" if trained else evaluation.verdict
+        version = register(self.ledger, name, run=run_id, evaluation=evaluation, note=note)
+        state: Literal["cached", "done"] = "cached" if known else "done"
+        self._end(Event("register", state, "already registered" if known else "", f"{version.name}, {version.state}"))
+        return version
+
+    # --- events ---
+
+    def _step(self, step: Step) -> Outcome:
+        self._start(step.name)
+        outcome = run_step(self.ledger, step)
+        result = ", ".join(f"{name} {_text(value)}" for name, value in outcome.outputs.items() if isinstance(value, str))
+        self._end(Event(step.name, "cached" if outcome.cached else "done", outcome.why, result, outcome.seconds))
+        return outcome
+
+    def _start(self, name: str) -> None:
+        self._tell(Event(name, "start"))
+
+    def _end(self, event: Event) -> None:
+        self.events.append(event)
+        self._tell(event)
+
+
+def _text(value: str) -> str:
+    return short(value) if len(value) in (32, 64) else value
