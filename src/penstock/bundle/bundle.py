@@ -98,11 +98,16 @@ class Bundle:
         views = {view.name: self._table(f"{VIEWS}/{view.name}.parquet") for view in self.features.spec.stored}
         return self._table(REQUESTS), views
 
+    @property
+    def expected(self) -> Floats:
+        """The scores of the probe when it was sealed, shaped as `predict` gives them."""
+        columns = self._table(EXPECTED).to_numpy()
+        return columns if self.task == "multiclass" else columns.reshape(-1)
+
     def check_probe(self, *, tolerance: float = 1e-9) -> bool:
         """Whether the bundle answers its probe here and now as it did when it was sealed."""
-        expected = self._table(EXPECTED).to_numpy()
-        scores: Floats = self.predict(*self.probe()).scores
-        return bool(np.allclose(scores.reshape(expected.shape), expected, rtol=tolerance, atol=tolerance))
+        scores = self.predict(*self.probe()).scores
+        return bool(np.allclose(scores, self.expected, rtol=tolerance, atol=tolerance))
 
     def _table(self, path: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO((self.directory / path).read_bytes()))

@@ -42,8 +42,8 @@ class ViewSpec:
     def __post_init__(self) -> None:
         if self.ttl_s is not None and self.ttl_s < self.available_s:
             raise UsageError(
-                f"feature view {self.name!r} never has a value: its rows are known {self.available_s:g}s after their time "
-                f"and expire {self.ttl_s:g}s after it",
+                f"feature view {self.name!r} never has a value: "
+                f"its rows are known {self.available_s:g}s after their time and expire {self.ttl_s:g}s after it",
                 expected="a ttl longer than `available`",
             )
 

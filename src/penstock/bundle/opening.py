@@ -71,13 +71,15 @@ def verify_bundle(directory: Path, *, trusted: Sequence[str]) -> bytes:
     """Check signature and files; returns the bytes of the manifest. Raises Untrusted with the reason."""
     where = str(directory)
     if not directory.is_dir():
-        raise UsageError(
-            "there is no bundle here", where=where, expected=f"a directory with {MANIFEST} and {SIGNATURE}"
-        )
+        expected = f"a directory with {MANIFEST} and {SIGNATURE}"
+        raise UsageError("there is no bundle here", where=where, expected=expected)
     present = _listing(directory)
     text = _read(directory, MANIFEST, present, MAX_MANIFEST)
     _check_signature(text, _read(directory, SIGNATURE, present, MAX_SIGNATURE), trusted, where)
-    _check_files(directory, json.loads(text), present)
+    try:
+        _check_files(directory, json.loads(text), present)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Untrusted(f"the manifest is not one of ours: {error!r}", where=where) from error
     return text
 
 
@@ -86,14 +88,13 @@ def _check_signature(text: bytes, proof: bytes, trusted: Sequence[str], where: s
 
     try:
         claim = json.loads(proof)
-        public, signature = claim["public_key"], claim["signature"]
-        genuine = verify(public, text, signature)
-    except (ValueError, KeyError, TypeError) as error:
+        public, signature = str(claim["public_key"]), str(claim["signature"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Untrusted(f"{SIGNATURE} is not a signature", where=where) from error
     if public not in trusted:
         expected = "a signature by a key that this project trusts"
         raise Untrusted(f"signed by a stranger: {public[:16]}…", where=where, expected=expected)
-    if not genuine:
+    if not verify(public, text, signature):
         raise Untrusted("the signature does not fit the manifest: it was altered", where=where)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penstock.errors import UsageError
 
 AVAILABLE = "_available_at"
+_ROW, _GROUP = "_penstock_row", "_penstock_group"  # of our own, beside a user's columns
 Times = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).min
 
@@ -49,23 +50,22 @@ class ViewRows:
         """Index rows that carry `entity` and `_available_at`. Of rows alike in both the last counts."""
         entity = tuple(entity)
         _refuse_floats(rows, entity)
-        known = rows.with_row_index("_row").drop_nulls([*entity, AVAILABLE])
-        groups = known.select(entity).unique(maintain_order=True).with_row_index("_group")
-        ordered = known.join(groups, on=entity, how="left", maintain_order="left").sort(
-            "_group", AVAILABLE, maintain_order=True
-        )
+        known = rows.with_row_index(_ROW).drop_nulls([*entity, AVAILABLE])
+        groups = known.select(entity).unique(maintain_order=True).with_row_index(_GROUP)
+        grouped = known.join(groups, on=entity, how="left", maintain_order="left")
+        ordered = grouped.sort(_GROUP, AVAILABLE, maintain_order=True)
         available = microseconds(ordered[AVAILABLE])
         moments, rank = np.unique(available, return_inverse=True)
-        features = ordered.drop("_row", "_group", AVAILABLE, *entity, *drop)
+        features = ordered.drop(_ROW, _GROUP, AVAILABLE, *entity, *drop)
         return cls(
             entity=entity,
             features=features.vstack(features.clear(1)),
             ttl_us=ttl_us,
             _groups={key: number for number, key in enumerate(groups.select(entity).rows())},
             _moments=moments,
-            _keys=ordered["_group"].to_numpy().astype(np.int64) * (len(moments) + 1) + rank + 1,
+            _keys=ordered[_GROUP].to_numpy().astype(np.int64) * (len(moments) + 1) + rank + 1,
             _available=available,
-            _rows=ordered["_row"].to_numpy().astype(np.int64),
+            _rows=ordered[_ROW].to_numpy().astype(np.int64),
         )
 
     def at(self, entities: Sequence[pl.Series], times: Times) -> pl.DataFrame:

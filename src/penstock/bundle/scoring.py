@@ -42,6 +42,8 @@ class Scorer:
 
     def scores(self, vectors: pl.DataFrame) -> Floats:
         """See the module's table."""
+        if not vectors.height:  # scikit-learn refuses to answer nothing
+            return np.empty((0, len(self.target.classes)) if self.target.task == "multiclass" else 0)
         if self.target.task == "regression":
             return self.model.values(vectors).reshape(vectors.height)
         order = column_order(self.target, self.labels)

@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from math import isclose, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,21 +151,23 @@ def classes_of(y: pl.Series, task: str, positive: Label | None = None) -> tuple[
     values = sorted(y.drop_nulls().unique().to_list())
     if task == "multiclass":
         return tuple(values)
-    others = [value for value in values if value != positive]
-    if len(others) != 1 or len(values) != 2 or positive is None:
+    negatives = [value for value in values if value != positive]
+    positives = [value for value in values if value == positive]  # as the data hold it: true, where 1 is asked for
+    if len(negatives) != 1 or len(positives) != 1:
         raise UsageError(
             f"a binary target has two values; {y.name!r} has {values[:10]} and the event is {positive!r}",
             hint="correct objective.target.positive, or make the target a column of true and false",
         )
-    return (others[0], positive)
+    return (negatives[0], positives[0])
 
 
 def _check_target(target: Target) -> None:
     wanted = {"binary": 2, "regression": 0}.get(target.task, max(2, len(target.classes)))
-    if len(target.classes) != wanted:
-        raise UsageError(
-            f"a {target.task} target with the classes {list(target.classes)}", expected=f"{wanted} classes"
-        )
+    if len(target.classes) != wanted or not all(
+        isinstance(label, bool | int | float | str) for label in target.classes
+    ):
+        expected = f"{wanted} classes that are text, numbers, true or false"
+        raise UsageError(f"a {target.task} target with the classes {list(target.classes)}", expected=expected)
     if target.task == "binary" and target.classes[1] != target.positive:
         raise UsageError("the second class of a binary target is the event", expected=f"(…, {target.positive!r})")
 
@@ -197,14 +200,20 @@ def _check_alone(features: FeatureSet, probe: pl.DataFrame, views: Rows, vectors
     """A feature may not depend on which other requests it is computed with: a server sees one at a time."""
     for row in _spread(probe.height, ALONE_ROWS).to_list():
         alone = features.vectors(probe[row], views)
-        if not alone.equals(vectors[row]):
-            different = [name for name in alone.columns if not alone[name].equals(vectors[row][name])]
+        different = [name for name in alone.columns if not _same_value(alone[0, name], vectors[row, name])]
+        if different:
             raise FunctionError(
                 f"feature {different[0]!r} of a request changes with the requests beside it: "
                 f"{vectors[row, different[0]]!r} among {probe.height}, {alone[0, different[0]]!r} alone",
                 expected="a function of each request's own row",
                 hint="no means, ranks or shifts over requests; what needs history belongs into a view from a dataset",
             )
+
+
+def _same_value(left: object, right: object) -> bool:
+    if isinstance(left, float) and isinstance(right, float):  # a vectorised function may round its last bit otherwise
+        return isclose(left, right, rel_tol=1e-9, abs_tol=1e-12) or (isnan(left) and isnan(right))
+    return left == right
 
 
 def _check_scores(scores: Floats, target: Target) -> None:

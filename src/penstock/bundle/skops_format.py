@@ -29,6 +29,7 @@ MAX_BYTES = 1 << 30
 MAX_MEMBERS = 50_000
 MAX_NODES = 5_000_000
 _MEMBER = re.compile(r"schema\.json|\d+\.(npy|bin)")
+_USER_MODULE = re.compile(r"^penstock_project_[0-9a-f]+\.")  # the name under which the user's modules are imported
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SPENT = frozenset({"RandomGeneratorNode", "RandomStateNode"})
 
@@ -51,9 +52,9 @@ def dump(estimator: Any) -> Dumped:
     with ZipFile(io.BytesIO(raw)) as archive:
         schema = json.loads(archive.read(SCHEMA))
         members = {name: archive.read(name) for name in archive.namelist() if name != SCHEMA}
-    if strangers := sorted(_strangers(schema)):
+    if strangers := sorted(_USER_MODULE.sub("", name) for name in _strangers(schema)):
         expected = "only types on Penstock's list"
-        raise UsageError(f"the model holds {', '.join(strangers)}", expected=expected, hint=_ADVICE)
+        raise UsageError(f"the model holds {', '.join(strangers[:8])}", expected=expected, hint=_ADVICE)
     _one_thread(schema)
     members = _renumber(schema, members)
     return Dumped(FILE, _archive(schema, members), _content_hash(schema, members), labels_of(estimator))

@@ -1,0 +1,157 @@
+"""Cells: how a JSON value becomes a typed one, and how a type is described to people and machines."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import polars as pl
+
+from penstock.errors import did_you_mean
+
+Reader = Callable[[object], object]  # raises ValueError for a value of another type
+
+_PLAIN = {
+    "Boolean": ("true or false", {"type": "boolean"}),
+    "Date": ("a date such as 2013-07-01", {"type": "string", "format": "date"}),
+    "Time": ("a time such as 17:45:00", {"type": "string", "format": "time"}),
+    "Null": ("null", {"type": "null"}),
+}
+
+
+def describe(dtype: str) -> tuple[str, dict[str, Any]]:
+    """Words for people and the JSON Schema of a type."""
+    if dtype in _PLAIN:
+        return _PLAIN[dtype]
+    if dtype.startswith(("Int", "UInt")):
+        return "a whole number", {"type": "integer"}
+    if dtype.startswith("Float"):
+        return "a number", {"type": "number"}
+    if dtype.startswith("Datetime"):
+        return "a time such as 2013-07-01T17:45:00", {"type": "string", "format": "date-time"}
+    return "text", {"type": "string"}
+
+
+def to_json(value: object) -> Any:
+    """A cell as a JSON value: times as ISO 8601 text, NaN and infinity as null."""
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def reader(dtype: pl.DataType) -> Reader:
+    if dtype.is_integer():
+        return _integer_reader(dtype)
+    if dtype.is_float():
+        return _read_float
+    match dtype:
+        case pl.Boolean():
+            return _read_boolean
+        case pl.Enum():
+            return _enum_reader(frozenset(dtype.categories.to_list()))
+        case pl.String() | pl.Categorical():
+            return _read_text
+        case pl.Datetime():
+            return _aware_datetime if dtype.time_zone else _naive_datetime
+        case pl.Date():
+            return _read_date
+        case pl.Time():
+            return _read_time
+    return _read_nothing
+
+
+def _integer_reader(dtype: pl.DataType) -> Reader:
+    low = int(pl.select(dtype.min()).item())  # type: ignore[attr-defined]
+    high = int(pl.select(dtype.max()).item())  # type: ignore[attr-defined]
+
+    def read(value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(_wrong(value))
+        if not low <= value <= high:
+            raise ValueError(f"{value} does not fit into {dtype}")
+        return value
+
+    return read
+
+
+def _read_float(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(_wrong(value))
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("the number is too large") from None
+
+
+def _read_boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(_wrong(value))
+    return value
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(_wrong(value))
+    return value
+
+
+def _enum_reader(categories: frozenset[str]) -> Reader:
+    def read(value: object) -> str:
+        if (text := _read_text(value)) not in categories:
+            raise ValueError(f"{text!r} is not one of the declared values{did_you_mean(text, categories)}")
+        return text
+
+    return read
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    try:
+        return datetime.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _naive_datetime(value: object) -> datetime:
+    moment = _moment(value)
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _aware_datetime(value: object) -> datetime:
+    moment = _moment(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_date(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _read_time(value: object) -> time:
+    if isinstance(value, time):
+        return value
+    try:
+        return time.fromisoformat(_read_text(value))
+    except ValueError:
+        raise ValueError(_wrong(value)) from None
+
+
+def _read_nothing(value: object) -> object:
+    raise ValueError("always null in training, so only null is understood")
+
+
+def _wrong(value: object) -> str:
+    shown = repr(value)
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), type(value).__name__)
+    return f"{shown if len(shown) <= 40 else shown[:37] + '...'} is {kind}"
