@@ -47,9 +47,9 @@ def test_rows_and_bytes_are_those_of_all_parts():
 def test_a_part_is_placed_for_people():
     parts = (Part("a" * 64, 3, 100), Part("b" * 64, 2, 50))
     assert (
-        Manifest((), parts, notes={"dataset": "flights"}).place("c0ffee", 1) == "part 2 of 2 of flights (commit c0ffee)"
+        Manifest((), parts, notes={"dataset": "flights"}).place(1, "c0ffee") == "part 2 of 2 of flights (commit c0ffee)"
     )
-    assert Manifest((), parts, producer="ingest").place("c0ffee", 0) == "part 1 of 2 of ingest (commit c0ffee)"
+    assert Manifest((), parts, producer="ingest").place(0) == "part 1 of 2 of ingest"
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"format": "penstock.table/99"}, "text"])

@@ -83,6 +83,12 @@ def test_the_same_rows_make_the_same_parts_however_they_arrive(store, rows, cuts
     assert whole.rows == frame.height
 
 
+def test_chunks_do_not_leak_into_the_bytes_of_nested_columns(store):
+    """Polars writes other pages for a list column in two chunks once it fills several row groups."""
+    frame = pl.DataFrame({"i": range(300_000)}).select(l=pl.concat_list("i", "i"))
+    assert store.write_table(iter([frame[:150_000], frame[150_000:]])) == store.write_table(frame)
+
+
 @settings(deadline=None, max_examples=30, suppress_health_check=STORE)
 @given(rows=st.lists(ROW, max_size=30), per_part=st.integers(1, 12))
 def test_rows_come_back_in_order_and_statistics_fit_json(store, rows, per_part):

@@ -148,16 +148,24 @@ class Blobs:
 
         A damaged blob answers False, so that putting the same bytes again repairs it.
         """
-        path = self.location(digest)
-        if not path.is_file():
-            return False
         try:
-            self.path(digest)
-            with self.sweep_lock(exclusive=False):
-                os.utime(path)
-            self._verified[digest] = _stamp(path)
-        except (Damaged, FileNotFoundError, PermissionError):
+            return self.location(digest).is_file() and bool(self.path(digest)) and self.renew(digest)
+        except Damaged:
             return False
+
+    def renew(self, digest: str) -> bool:
+        """Whether the blob is here, unread; if so its grace time starts anew."""
+        path = self.location(digest)
+        try:
+            with self.sweep_lock(exclusive=False):
+                before = _stamp(path)
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _refused(error, self.root) from error
+        if self._verified.get(digest) == before:
+            self._verified[digest] = _stamp(path)
         return True
 
     @contextmanager

@@ -89,10 +89,11 @@ class Manifest(Table):
             notes=value["notes"],
         )
 
-    def place(self, commit: str, number: int) -> str:
+    def place(self, number: int, commit: str = "") -> str:
         """Where a part stands, for people: `part 2 of 5 of flights (commit 1a2b…)`."""
         name = self.notes.get("dataset") or self.producer or "a table"
-        return f"part {number + 1} of {len(self.parts)} of {name} (commit {commit})"
+        place = f"part {number + 1} of {len(self.parts)} of {name}"
+        return f"{place} (commit {commit})" if commit else place
 
 
 def is_manifest(value: Any) -> bool:

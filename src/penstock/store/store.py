@@ -92,8 +92,8 @@ class Store:
     def commit(self, manifest: Manifest) -> str:
         """Keep a manifest; its digest is the version's id. Damaged when one of its parts is not here."""
         for number, part in enumerate(manifest.parts):
-            if not self.blobs.keep(part.digest):
-                raise Damaged(f"blob {part.digest} is missing or damaged: part {number + 1} of {len(manifest.parts)}")
+            if not self.blobs.renew(part.digest):
+                raise Damaged(f"{manifest.place(number)} is not in the store: blob {part.digest}")
         return self.put_json(manifest.as_json())
 
     def manifest(self, commit: str) -> Manifest:
@@ -122,5 +122,5 @@ class Store:
         try:
             return self.blobs.path(manifest.parts[number].digest)
         except Damaged as damaged:
-            place = manifest.place(commit, number)
+            place = manifest.place(number, commit)
             raise Damaged(f"{place}: {damaged.what}", where=damaged.where, hint=damaged.hint) from damaged

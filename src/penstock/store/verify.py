@@ -53,4 +53,4 @@ def _parts(blobs: Blobs, commit: str) -> Iterator[tuple[str, str]]:
     if is_manifest(value):
         manifest = Manifest.from_json(value, commit=commit)
         for number, part in enumerate(manifest.parts):
-            yield part.digest, manifest.place(commit, number)
+            yield part.digest, manifest.place(number, commit)
