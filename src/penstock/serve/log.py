@@ -39,7 +39,7 @@ class PredictionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One answer."""
 
     id: str  # time-ordered; also in the reply
-    at: datetime  # when the request was complete
+    at: datetime  # when it was answered
     endpoint: str
     model: str  # flight-delay@3
     number: int
@@ -121,7 +121,7 @@ class SegmentLog:
                 raise self._unavailable(OSError(errno.EIO, os.strerror(errno.EIO)))
             if position <= self._durable or self._segment is None:
                 return
-            target, descriptor = self.written, os.dup(self._segment[0])
+            target, descriptor = self.written, self._duplicate(self._segment[0])
         try:
             os.fdatasync(descriptor)
         except OSError as error:
@@ -190,6 +190,12 @@ class SegmentLog:
             self._lost = (self._durable, self.written)
             raise
         self._durable = self.written
+
+    def _duplicate(self, descriptor: int) -> int:
+        try:
+            return os.dup(descriptor)
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     def _fail(self, error: OSError) -> NoReturn:
         # After a failed fdatasync the kernel may have dropped the pages: never trust this segment again.

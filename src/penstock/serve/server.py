@@ -1,0 +1,64 @@
+"""The server process from outside: one lock, one socket, one address to find it at."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from penstock.deliver.serving_state import Applied, ServeDirectory, hold_server, write_applied
+from penstock.errors import UsageError
+from penstock.serve.limits import MAX_BODY, MAX_ROWS, Limits
+from penstock.serve.log import Durability
+
+
+def run_server(
+    root: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    durability: Durability = "process",
+    max_rows: int = MAX_ROWS,
+    max_body: int = MAX_BODY,
+    attached: bool = False,
+    announce: Callable[[str], object] = sys.stdout.write,
+) -> None:
+    """Serve a serve directory until SIGTERM or SIGINT, then answer what is under way and return.
+
+    Port 0 takes a free one; `applied.json` holds it. `attached`: also end when standard input closes, so that the
+    server does not outlive the process that started it. Raises Conflict when the directory is being served already,
+    UsageError when the address cannot be had.
+    """
+    # These signals end the server through uvicorn, which hands them on afterwards: that must not kill us.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    with ExitStack() as stack:
+        stack.enter_context(hold_server(root))
+        listener = stack.enter_context(listen(host, port))
+        applied = Applied(os.getpid(), host, listener.getsockname()[1], datetime.now(UTC).isoformat())
+        write_applied(root, applied)
+        stack.callback(ServeDirectory(root).applied.unlink, missing_ok=True)
+        announce(f"serving {root} on {applied.url}\n")
+        # Loaded only here: whoever imports the package to read logs needs no web server.
+        from penstock.serve.worker import work
+
+        work(root, listener, applied, durability, Limits(max_rows, max_body), attached=attached)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # uvicorn sets TCP_NODELAY only on sockets whose protocol is named; without it a reply can wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        what = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise UsageError(what, hint="choose another port: --port 0 takes a free one") from error
+    return listener
