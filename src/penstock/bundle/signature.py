@@ -159,7 +159,7 @@ def _levels(column: pl.Series) -> tuple[Any, ...] | None:
     return tuple(sorted(values.to_list())) if len(values) <= MAX_LEVELS else None
 
 
-# --- words ---
+# --- words -------------------------------------------------------------------------------------------
 
 
 def _property(field: Field) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
+from math import inf, isfinite
 from typing import Any
 
 import polars as pl
@@ -41,6 +42,7 @@ def to_json(value: object) -> Any:
 
 
 def reader(dtype: pl.DataType) -> Reader:
+    """What reads a value of that type from JSON or YAML."""
     if dtype.is_integer():
         return _integer_reader(dtype)
     if dtype.is_float():
@@ -81,9 +83,12 @@ def _read_float(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(_wrong(value))
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
-        raise ValueError("the number is too large") from None
+        number = inf
+    if not isfinite(number):
+        raise ValueError("the number is too large, or none")
+    return number
 
 
 def _read_boolean(value: object) -> bool:
@@ -120,7 +125,12 @@ def _moment(value: object) -> datetime:
 
 def _naive_datetime(value: object) -> datetime:
     moment = _moment(value)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise ValueError(f"{value!r} is out of range") from None
 
 
 def _aware_datetime(value: object) -> datetime:
