@@ -220,6 +220,14 @@ def test_change_is_compare_and_set(ledger):
         assert reader.get(Ref, **key).commit == "c2"
 
 
+def test_change_can_expect_a_document(ledger):
+    with ledger.write() as transaction:
+        transaction.add(Cursor("log", {"file": "b", "at": 1.5}, NOW))
+        read = transaction.get(Cursor, name="log").position
+        assert transaction.change(Cursor, {"name": "log"}, expect={"position": read}, position={"file": "c", "at": 0})
+        assert not transaction.change(Cursor, {"name": "log"}, expect={"position": read}, position={})
+
+
 def test_change_can_expect_nothing_to_be_there(ledger):
     with ledger.write() as transaction:
         transaction.add(run(1))

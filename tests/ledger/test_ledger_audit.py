@@ -1,4 +1,5 @@
 import json
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -64,6 +65,23 @@ def test_a_cut_off_end_is_found_by_whoever_wrote_it(trail, tamper, url):
     tamper("DELETE FROM audit WHERE seq >= 4")
     assert broken(trail) == (Break(5, "the end of the trail was cut off: this entry was written here and is gone"),)
     assert broken(Ledger.open(url)) == ()
+
+
+def test_one_key_may_sign_several_ledgers(trail, tmp_path, signing_key):
+    other = Ledger.open(f"sqlite:///{tmp_path}/other.db", signing_key=signing_key)
+    with other.write() as transaction:
+        transaction.audit("promote", "model:m@1", actor="ada")
+    assert broken(other) == broken(trail) == ()
+
+
+def test_the_end_is_remembered_when_the_project_moves(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    with Ledger.open(f"sqlite:///{before}/ledger.db", signing_key=before / "keys/signing").write() as transaction:
+        transaction.audit("promote", "model:m@1", actor="ada")
+    before.rename(after)
+    with sqlite3.connect(after / "ledger.db") as connection:
+        connection.execute("DELETE FROM audit")
+    assert len(broken(Ledger.open(f"sqlite:///{after}/ledger.db", signing_key=after / "keys/signing"))) == 1
 
 
 def test_an_emptied_trail_is_found(trail, tamper):

@@ -13,8 +13,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.digest import canonical_json, digest_value
+from penstock.digest import canonical_json, digest_bytes, digest_value
 from penstock.errors import UsageError
+from penstock.ids import new_id
 from penstock.ledger.records import AuditEntry
 from penstock.ledger.values import clean
 from penstock.signing import load_signer, verify
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
     from penstock.ledger.ledger import Reader
 
 GENESIS = "0" * 64  # what stands before the first entry
+
+
+@dataclass(frozen=True)
+class Signing:
+    """How a ledger's entries are signed: the key, and the file beside it that remembers the last entry."""
+
+    key: Path
+    memory: Path
+
+    @classmethod
+    def of(cls, key: Path, ledger: str) -> "Signing":
+        """`ledger` tells apart the ledgers that one key signs."""
+        return cls(key, key.with_name(f"{key.name}.{digest_bytes(ledger.encode())[:12]}.audit"))
 
 
 @dataclass(frozen=True)
@@ -50,9 +64,9 @@ def next_entry(
     reader: "Reader", action: str, subject: str, *, actor: str, reason: str, payload: Mapping[str, Any]
 ) -> AuditEntry:
     """The entry that follows the chain's last one, signed."""
-    if reader.signing_key is None:
+    if reader.signing is None:
         raise UsageError("the ledger was opened without a signing key", expected="Ledger.open(url, signing_key=FILE)")
-    signer = load_signer(reader.signing_key)
+    signer = load_signer(reader.signing.key)
     last = _last(reader)
     draft = AuditEntry(
         seq=last.seq + 1 if last else 1,
@@ -78,21 +92,21 @@ def verify_audit(reader: "Reader", *, trusted: Sequence[str] = ()) -> AuditCheck
     off is noticed where one of the keys that wrote is kept.
     """
     entries = reader.find(AuditEntry, order_by="seq")
-    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing_key)]
+    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing)]
     return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)))
 
 
-def remember(entry: AuditEntry, signing_key: Path) -> None:
+def remember(entry: AuditEntry, memory: Path) -> None:
     """Keep what the chain's end was, unless a later one is kept already."""
-    place = _memory(signing_key)
-    if (_remembered(place) or {"seq": 0})["seq"] >= entry.seq:
+    known = _remembered(memory)
+    if known and known["seq"] >= entry.seq:
         return
-    draft = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    draft = memory.with_name(f"{memory.name}.{new_id()}.tmp")
     with draft.open("wb") as file:
         file.write(canonical_json({"seq": entry.seq, "digest": entry.digest}))
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(place)
+    draft.replace(memory)
 
 
 def digest_of(entry: AuditEntry) -> str:
@@ -128,8 +142,8 @@ def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> It
             yield Break(entry.seq, "the signature does not fit")
 
 
-def _missing_end(entries: Sequence[AuditEntry], signing_key: Path | None) -> Iterator[Break]:
-    known = _remembered(_memory(signing_key)) if signing_key else None
+def _missing_end(entries: Sequence[AuditEntry], signing: Signing | None) -> Iterator[Break]:
+    known = _remembered(signing.memory) if signing else None
     if known is None:
         return
     at_end = [entry for entry in entries if entry.seq == known["seq"]]
@@ -139,13 +153,9 @@ def _missing_end(entries: Sequence[AuditEntry], signing_key: Path | None) -> Ite
         yield Break(known["seq"], "is another entry than the one that was written here")
 
 
-def _memory(signing_key: Path) -> Path:
-    return signing_key.with_name(f"{signing_key.name}.audit")
-
-
-def _remembered(place: Path) -> dict[str, Any] | None:
+def _remembered(memory: Path) -> dict[str, Any] | None:
     try:
-        known: dict[str, Any] = json.loads(place.read_bytes())
+        known: dict[str, Any] = json.loads(memory.read_bytes())
     except FileNotFoundError:
         return None
     return known

@@ -95,6 +95,10 @@ class Database(ABC):
     def close(self) -> None:
         """Give up what is held open between transactions."""
 
+    @abstractmethod
+    def name_from(self, directory: Path) -> str:
+        """What tells this database from others, as seen from `directory`, so that both may move together."""
+
     def prepare(self) -> None:
         """Make the schema current; Alembic is imported only when it is not."""
         if self.revision() != REVISION:

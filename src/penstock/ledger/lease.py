@@ -35,8 +35,8 @@ def hold_lease(ledger: Ledger, name: str, *, seconds: float = 60.0, holder: str 
     finally:
         ended.set()
         renewal.join()
-        given_back = _extend(ledger, lease, 0.0)
-    if lost.is_set() or not given_back:
+        kept = _give_back(ledger, lease)
+    if lost.is_set() or not kept:
         raise Conflict(f"the lease {name!r} was lost while it was held", where=lease.holder)
 
 
@@ -64,6 +64,13 @@ def _renew(ledger: Ledger, lease: Lease, seconds: float, ended: threading.Event,
         if not kept:
             lost.set()
             return
+
+
+def _give_back(ledger: Ledger, lease: Lease) -> bool:
+    try:
+        return _extend(ledger, lease, 0.0)
+    except PenstockError:
+        return True  # the ledger is busy or away: the lease runs out by itself
 
 
 def _extend(ledger: Ledger, lease: Lease, seconds: float) -> bool:

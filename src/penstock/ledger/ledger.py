@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from penstock.errors import UsageError
 from penstock.ledger import statements
-from penstock.ledger.audit import next_entry, remember
+from penstock.ledger.audit import Signing, next_entry, remember
 from penstock.ledger.database import Database, Session, open_database
 from penstock.ledger.records import AuditEntry, Edge
 from penstock.ledger.tables import Table, table_of
@@ -25,9 +25,9 @@ class Reader:
     Belongs to its `with` block and to the thread that opened it.
     """
 
-    def __init__(self, session: Session, signing_key: Path | None = None) -> None:
+    def __init__(self, session: Session, signing: Signing | None) -> None:
         self._session: Session | None = session
-        self.signing_key = signing_key
+        self.signing = signing
 
     @property
     def session(self) -> Session:
@@ -53,7 +53,7 @@ class Reader:
         `order_by` is a field, with "-" in front for falling order; ties, and no order, go by key.
         """
         table = table_of(record)
-        return _records(record, table, self.session.rows(*statements.select(table, equals, order_by, limit)))
+        return decode(table, self.session.rows(*statements.select(table, equals, order_by, limit)))
 
     def count(self, record: type, /, **equals: Any) -> int:
         """How many records fit."""
@@ -63,7 +63,7 @@ class Reader:
     def starting(self, record: type[R], column: str, prefix: str, *, limit: int = 2) -> list[R]:
         """Records whose field begins with `prefix`: what a shortened digest or id may mean."""
         table = table_of(record)
-        return _records(record, table, self.session.rows(*statements.starting(table, column, prefix, limit)))
+        return decode(table, self.session.rows(*statements.starting(table, column, prefix, limit)))
 
 
 class Transaction(Reader):
@@ -73,8 +73,8 @@ class Transaction(Reader):
     more can be done in it, on every database.
     """
 
-    def __init__(self, session: Session, signing_key: Path | None = None) -> None:
-        super().__init__(session, signing_key)
+    def __init__(self, session: Session, signing: Signing | None) -> None:
+        super().__init__(session, signing)
         self.appended: AuditEntry | None = None
 
     def add(self, *records: object) -> None:
@@ -122,9 +122,9 @@ class Ledger:
     project opens its own. Between transactions an SQLite ledger holds nothing open.
     """
 
-    def __init__(self, database: Database, signing_key: Path | None = None) -> None:
+    def __init__(self, database: Database, signing: Signing | None = None) -> None:
         self._database = database
-        self._signing_key = signing_key
+        self._signing = signing
         self._turn = threading.local()
 
     @classmethod
@@ -136,13 +136,13 @@ class Ledger:
         """
         database = open_database(url)
         database.prepare()
-        return cls(database, signing_key)
+        return cls(database, Signing.of(signing_key, database.name_from(signing_key.parent)) if signing_key else None)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
         """A consistent snapshot."""
         with self._database.read() as session:
-            reader = Reader(session, self._signing_key)
+            reader = Reader(session, self._signing)
             try:
                 yield reader
             finally:
@@ -155,14 +155,14 @@ class Ledger:
         Conflict when other writers do not let this one in for 30 s.
         """
         with self._alone(), self._database.write() as session:
-            transaction = Transaction(session, self._signing_key)
+            transaction = Transaction(session, self._signing)
             try:
                 yield transaction
             finally:
                 transaction._session = None
             session.check()
-        if transaction.appended and self._signing_key:
-            remember(transaction.appended, self._signing_key)
+        if transaction.appended and self._signing:
+            remember(transaction.appended, self._signing.memory)
 
     def close(self) -> None:
         """Give up connections that are held between transactions."""
@@ -178,10 +178,6 @@ class Ledger:
             yield
         finally:
             self._turn.taken = False
-
-
-def _records(record: type[R], table: Table, rows: list[tuple[Any, ...]]) -> list[R]:
-    return [record(*map(decode, table.columns, row)) for row in rows]
 
 
 def _writable(record: type) -> Table:

@@ -37,22 +37,23 @@ class Lineage:
         return tuple(dict.fromkeys([self.start, *ends]))
 
 
-# UNION drops nodes that were seen, so circles end; the planner reads the walk row by row, so LIMIT ends it.
+# UNION drops nodes that were seen, so circles end. CROSS JOIN makes SQLite look up the edges of each node as the walk
+# reaches it, so LIMIT ends the walk; a JOIN lets it walk to the end first.
 _WALK = """
 WITH RECURSIVE
-  above(node) AS (SELECT {text_value} UNION SELECT e.source FROM above JOIN edges e ON e.target = above.node),
-  below(node) AS (SELECT {text_value} UNION SELECT e.target FROM below JOIN edges e ON e.source = below.node)
+  above(node) AS (SELECT {text_value} UNION SELECT e.source FROM above CROSS JOIN edges e WHERE e.target = above.node),
+  below(node) AS (SELECT {text_value} UNION SELECT e.target FROM below CROSS JOIN edges e WHERE e.source = below.node)
 SELECT * FROM (
-  SELECT 'up', e.source, e.target, e.role, e.at FROM above JOIN edges e ON e.target = above.node LIMIT ?
+  SELECT 'up', e.source, e.target, e.role, e.at FROM above CROSS JOIN edges e WHERE e.target = above.node LIMIT ?
 ) AS upstream
 UNION ALL SELECT * FROM (
-  SELECT 'down', e.source, e.target, e.role, e.at FROM below JOIN edges e ON e.source = below.node LIMIT ?
+  SELECT 'down', e.source, e.target, e.role, e.at FROM below CROSS JOIN edges e WHERE e.source = below.node LIMIT ?
 ) AS downstream
 """
 
 
-def trace(reader: "Reader", start: str, *, up: bool = True, down: bool = True, limit: int = 10_000) -> Lineage:
-    """The lineage of a node (`run:2f9c…`), at most `limit` edges in each direction, by one query."""
+def trace(reader: "Reader", start: str, *, up: bool = True, down: bool = True, limit: int = 1_000) -> Lineage:
+    """The lineage of a node (`run:2f9c…`), at most `limit` edges in each direction, nearest first, by one query."""
     asked = [start, start, limit + 1 if up else 0, limit + 1 if down else 0]
     rows = reader.session.rows(_WALK.format(text_value=reader.session.text_value), asked)
     above = [row[1:] for row in rows if row[0] == "up"]
@@ -66,5 +67,4 @@ def trace(reader: "Reader", start: str, *, up: bool = True, down: bool = True, l
 
 
 def _edges(rows: Sequence[tuple[Any, ...]]) -> tuple[Edge, ...]:
-    columns = table_of(Edge).columns
-    return tuple(Edge(*map(decode, columns, row)) for row in rows)
+    return tuple(decode(table_of(Edge), rows))

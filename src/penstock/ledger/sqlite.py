@@ -1,5 +1,6 @@
 """The ledger in an SQLite file, in WAL mode: readers never wait, writers take turns."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -56,21 +57,28 @@ class SqliteDatabase(Database):
             return None
         with closing(self.connect()) as connection:
             session = SqliteSession(connection, self.file)
-            if not session.rows("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"):
-                return None
-            return str(session.rows("SELECT version_num FROM alembic_version")[0][0])
+            known = session.rows("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+            noted = session.rows("SELECT version_num FROM alembic_version") if known else []
+            return str(noted[0][0]) if noted else None
 
     def migrate(self) -> None:
         """Make or change the tables, under the lock that writers take."""
         from penstock.ledger.migrate import upgrade
 
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PenstockError(f"no ledger can be made here: {error.strerror}", where=str(self.file)) from error
         with closing(self.connect()) as connection:
             self._use_wal(connection)
         upgrade("sqlite://", self.connect, lock="BEGIN IMMEDIATE")
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def name_from(self, directory: Path) -> str:
+        """The way to the file."""
+        return os.path.relpath(self.file, directory)
 
     def connect(self) -> sqlite3.Connection:
         """A connection with the settings that every use of the ledger needs."""

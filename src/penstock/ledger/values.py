@@ -7,12 +7,12 @@ refused here, because SQLite would take it and PostgreSQL would not.
 import json
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from penstock.errors import UsageError
-from penstock.ledger.tables import Column
+from penstock.ledger.tables import Column, Table
 
 
 def encode(column: Column, value: Any) -> Any:
@@ -29,9 +29,10 @@ def encode(column: Column, value: Any) -> Any:
         ) from error
 
 
-def decode(column: Column, stored: Any) -> Any:
-    """What the record holds."""
-    return None if stored is None else _DECODERS[column.kind](stored)
+def decode(table: Table, rows: Iterable[Sequence[Any]]) -> list[Any]:
+    """The records that a table's rows hold."""
+    decoders = [_DECODERS[column.kind] for column in table.columns]
+    return [table.record(*[decoder(stored) for decoder, stored in zip(decoders, row, strict=True)]) for row in rows]
 
 
 def clean(text: str) -> str:
@@ -69,9 +70,23 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _read_time(stored: Any) -> datetime:
+def _as_it_is(stored: Any) -> Any:
+    return stored
+
+
+def _read_number(stored: Any) -> float | None:
+    return None if stored is None else float(stored)
+
+
+def _read_time(stored: Any) -> datetime | None:
+    if stored is None:
+        return None
     moment = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored)
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _read_document(stored: Any) -> Any:
+    return None if stored is None else json.loads(stored)
 
 
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
@@ -82,11 +97,11 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "document": _document,
 }
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
-    "text": str,
-    "integer": int,
-    "number": float,
+    "text": _as_it_is,
+    "integer": _as_it_is,
+    "number": _read_number,
     "time": _read_time,
-    "document": json.loads,
+    "document": _read_document,
 }
 _EXPECTED = {
     "text": "text",
