@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.data import TARGET
+from penstock.data import load_holdout, load_train
 from penstock.errors import PenstockError, UsageError
 from penstock.ids import new_id
 from penstock.ledger import Evaluation, GateResult, Ledger, SealedBundle, node, utc_now
@@ -32,16 +32,14 @@ if TYPE_CHECKING:
 class Material:
     """What a model is judged on.
 
-    holdout        commit: requests and the target, in rows that training never saw
-    sources        dataset -> commit: what the rows of stored feature views are computed from
-    train          commit: the training examples, for the baseline
-    trained_until  time of the newest training row
+    holdout   commit: requests and the target, in rows that training never saw
+    sources   dataset -> commit: the examples, and what the rows of stored feature views are computed from
+    train     commit: the training examples, for the baseline
     """
 
     holdout: str
     sources: Mapping[str, str]
     train: str | None = None
-    trained_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,27 +73,27 @@ def evaluate(
     sources: Mapping[str, str],
     champion: str | None = None,
     train: str | None = None,
-    trained_until: datetime | None = None,
     now: datetime | None = None,
 ) -> Evaluated:
     """Judge `bundle` by every gate of the project, beside the bundle `champion`, and record the judgement.
 
-    holdout        commit: requests and the target, in rows that training never saw
-    sources        dataset -> commit: what the rows of stored feature views are computed from
-    train          commit: the training examples, whose prior or mean is the baseline
-    trained_until  time of the newest training row; its age at `now` is the freshness
+    holdout   commit: requests and the target, in rows that training never saw
+    sources   dataset -> commit: the examples, and what the rows of stored feature views are computed from
+    train     commit: the training examples, whose prior or mean is the baseline
+    now       the moment at which the newest training row's age is its freshness
 
     Requests go in raw, as a server gets them. ConfigError when a gate or a case is wrong, UsageError when no
     row of the holdout has a label.
     """
-    material = Material(holdout, sources, train, trained_until)
+    material = Material(holdout, sources, train)
     gates = gates_of(project.config)
     metrics = _metrics(project, gates)
     exam = _sit(store, open_sealed(project, ledger, store, bundle), material)
     rival = _Rival.of(project, ledger, store, exam, material, champion)
-    evidence = _evidence(project, store, exam, rival, material, gates, metrics, now or utc_now())
+    until = _trained_until(project, store, exam, material)
+    evidence = _evidence(project, store, exam, rival, material, gates, metrics, until, now or utc_now())
     judgements = tuple(judge(gate, evidence) for gate in gates)
-    record = _record(project, exam, material, evidence, judgements, metrics, champion)
+    record = _record(project, exam, material, evidence, judgements, metrics, until, champion)
     return _write(ledger, store, record, judgements)
 
 
@@ -125,17 +123,17 @@ def open_sealed(project: ProjectFile, ledger: Ledger, store: "Store", digest: st
 
 def _sit(store: "Store", bundle: "Bundle", material: Material) -> _Exam:
     """Ask the model for every labelled row of the holdout."""
-    holdout = store.scan(material.holdout).collect()
-    labelled = holdout.drop_nulls(TARGET)
-    if labelled.is_empty():
+    rows, labels = load_holdout(store, material.holdout, bundle.target.column)
+    known = labels.is_not_null()
+    if not known.any():
         raise UsageError(
             f"no row of the holdout has a value of {bundle.target.column!r}: there is nothing to judge by",
             hint="take more rows for `train.holdout`, or wait for labels",
         )
-    requests = labelled.drop(TARGET)
+    requests = rows.filter(known)
     views = _view_rows(store, bundle, material)
     answers = bundle.predict(requests, views)
-    return _Exam(bundle, requests, labelled[TARGET], views, answers, holdout.height - labelled.height)
+    return _Exam(bundle, requests, labels.filter(known), views, answers, int((~known).sum()))
 
 
 def _view_rows(store: "Store", bundle: "Bundle", material: Material) -> "dict[str, pl.DataFrame]":
@@ -193,6 +191,7 @@ def _evidence(
     material: Material,
     gates: tuple[Gate, ...],
     metrics: Mapping[str, Metric],
+    trained_until: datetime | None,
     now: datetime,
 ) -> Evidence:
     costs = _required(project.config).costs
@@ -212,7 +211,7 @@ def _evidence(
         baseline=_baseline(store, exam.bundle, material, candidate),
         groups=cut_all(columns, exam.requests, exam.answers.vectors),
         latencies=time_requests(exam.bundle, exam.requests, exam.views) if timed else None,
-        age=now - _aware(material.trained_until) if material.trained_until else None,
+        age=now - trained_until if trained_until else None,
         cases=_cases(project, exam),
         absent={**absent, "champion": rival.why_not} if rival.why_not else absent,
     )
@@ -221,8 +220,23 @@ def _evidence(
 def _baseline(store: "Store", bundle: "Bundle", material: Material, candidate: Sample) -> Sample | None:
     if material.train is None:
         return None
-    labels = store.scan(material.train).select(TARGET).collect()[TARGET]
+    _, labels = load_train(store, material.train)
     return baseline_of(candidate, truth(labels.drop_nulls(), bundle.target))
+
+
+def _trained_until(project: ProjectFile, store: "Store", exam: _Exam, material: Material) -> datetime | None:
+    """Time of the newest labelled example outside a holdout that is cut by time; else of the newest one."""
+    import polars as pl
+
+    config = project.config
+    time, examples = config.data.time, config.data.examples or next(iter(config.data.datasets), "")
+    if time is None or examples not in material.sources:
+        return None
+    rows = store.scan(material.sources[examples]).filter(pl.col(exam.labels.name).is_not_null())
+    if config.train and config.train.holdout.startswith("last"):
+        rows = rows.filter(pl.col(time) < exam.requests[time].min())
+    newest = rows.select(pl.col(time).cast(pl.Datetime("us"), strict=False).max()).collect().item()
+    return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else None
 
 
 def _cases(project: ProjectFile, exam: _Exam) -> tuple[CaseResult, ...]:
@@ -246,10 +260,6 @@ def _custom(gates: tuple[Gate, ...]) -> list[str]:
     return sorted({gate.metric for gate in gates if ":" in gate.metric})
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 # --- record --------------------------------------------------------------------------------------
 
 
@@ -260,6 +270,7 @@ def _record(
     evidence: Evidence,
     judgements: tuple[Judgement, ...],
     metrics: Mapping[str, Metric],
+    trained_until: datetime | None,
     champion: str | None,
 ) -> dict[str, Any]:
     config, manifest = project.config, exam.bundle.manifest
@@ -293,7 +304,7 @@ def _record(
             "sources": dict(material.sources),
             "rows": evidence.candidate.rows,
             "unlabelled": exam.unlabelled,
-            "trained_until": material.trained_until.isoformat() if material.trained_until else None,
+            "trained_until": trained_until.isoformat() if trained_until else None,
         },
         "gates_digest": judged_by(project),
         "gates": [recorded.judged(judgement) for judgement in judgements],
