@@ -129,7 +129,7 @@ class _Turner:
         rival = self._rival(bundle)
         holdout = str(made.outputs["holdout"])
         inputs = plan.evaluate_inputs(self.project, bundle, holdout, commits, rival)
-        judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, holdout, commits, rival)))
+        judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, made, commits, rival)))
         evaluation, results = self._read(str(judged.outputs["evaluation"]))
         version = self._register(evaluation, run_id) if evaluation.verdict != "FAIL" else None
         return Turn(tuple(self.events), commits, run_id, bundle, evaluation, results, version)
@@ -169,11 +169,18 @@ class _Turner:
         )
         return {"run": result.run.id, "bundle": result.bundle}
 
-    def _evaluate(self, bundle: str, holdout: str, commits: Mapping[str, str], champion: str | None) -> dict[str, str]:
+    def _evaluate(self, bundle: str, made: Outcome, commits: Mapping[str, str], champion: str | None) -> dict[str, str]:
         from penstock.validate import evaluate
 
         judged = evaluate(
-            self.project, self.ledger, self.store, bundle, holdout=holdout, sources=commits, champion=champion
+            self.project,
+            self.ledger,
+            self.store,
+            bundle,
+            holdout=made.outputs["holdout"],
+            train=made.outputs["train"],
+            sources=commits,
+            champion=champion,
         )
         return {"evaluation": judged.evaluation.id, "verdict": judged.evaluation.verdict}
 
