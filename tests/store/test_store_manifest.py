@@ -44,6 +44,15 @@ def test_rows_and_bytes_are_those_of_all_parts():
     assert (manifest.rows, manifest.bytes) == (5, 150)
 
 
+def test_identities_of_a_known_manifest_never_change():
+    """A change here would give all data that anybody pinned another name."""
+    parts = (Part("a" * 64, 3, 100, {"x": {"nulls": 0, "min": 1, "max": 3}}), Part("b" * 64, 2, 50))
+    manifest = Manifest((("x", "Int64"),), parts, parents=("c" * 64,), producer="ingest", notes={"dataset": "é"})
+    assert manifest.schema_digest == "2d189acbec59338291c1755f7b4caaf29fe725293d53d42169c66f6d2c06ead5"
+    assert manifest.content == "0fffa8d4c5f96a85dfa9bd9df9cc30167ad465c931ad1bec08d88b7b41cfbfd6"
+    assert digest_value(manifest.as_json()) == "b4d512ac441193efbad25b5f227a6b7935ebbe3b4c1639be0e64e6b698616d25"
+
+
 def test_a_part_is_placed_for_people():
     parts = (Part("a" * 64, 3, 100), Part("b" * 64, 2, 50))
     assert (

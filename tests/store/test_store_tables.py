@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -11,8 +13,8 @@ from hypothesis import strategies as st
 
 from penstock.digest import canonical_json
 from penstock.errors import UsageError
-from penstock.store import Manifest, Store
-from penstock.store.tables import dtype_of, statistics
+from penstock.store import Manifest, Store, Table, dtype_of
+from penstock.store.tables import statistics
 
 DTYPES = [
     pl.Int8(), pl.UInt64(), pl.Int128(), pl.Float32(), pl.Float64(), pl.Boolean(), pl.String(), pl.Binary(), pl.Null(),
@@ -87,6 +89,32 @@ def test_chunks_do_not_leak_into_the_bytes_of_nested_columns(store):
     """Polars writes other pages for a list column in two chunks once it fills several row groups."""
     frame = pl.DataFrame({"i": range(300_000)}).select(l=pl.concat_list("i", "i"))
     assert store.write_table(iter([frame[:150_000], frame[150_000:]])) == store.write_table(frame)
+
+
+def test_another_process_with_other_threads_makes_the_same_parts(store, tmp_path):
+    code = """
+import sys
+from pathlib import Path
+import polars as pl
+from penstock.store import Store
+noise = pl.Series("other", ["z", "y"], dtype=pl.Categorical)
+frame = pl.DataFrame({"n": range(200_000)}).with_columns(
+    s=(pl.col("n") % 977).cast(pl.String).cast(pl.Categorical), f=pl.col("n").sqrt(), l=pl.concat_list("n", "n"))
+print(Store.open(Path(sys.argv[1])).write_table(frame.lazy(), rows_per_part=130_000).content)
+"""
+    contents = set()
+    for threads in ("1", "4"):
+        environment = {"PYTHONPATH": ":".join(sys.path), "POLARS_MAX_THREADS": threads}
+        command = [sys.executable, "-c", code, str(tmp_path / threads)]
+        contents.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(contents) == 1
+
+
+def test_some_parts_of_a_version_can_be_read(store):
+    table = store.write_table(pl.DataFrame({"x": [1, 2, 3]}), rows_per_part=1)
+    assert store.rows(table).collect()["x"].to_list() == [1, 2, 3]
+    assert store.rows(Table(table.schema, table.parts[1:2])).collect()["x"].to_list() == [2]
+    assert store.rows(Table(table.schema, ())).collect().schema == {"x": pl.Int64}
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=STORE)

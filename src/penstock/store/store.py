@@ -102,11 +102,11 @@ class Store:
 
     def scan(self, commit: str) -> "pl.LazyFrame":
         """The version's rows, in order; every part is verified before this returns. Raises Damaged naming the part."""
-        from penstock.store import tables
+        return self._rows(self.manifest(commit), commit)
 
-        manifest = self.manifest(commit)
-        paths = [self._part(manifest, commit, number) for number in range(len(manifest.parts))]
-        return tables.scan(paths, manifest.schema)
+    def rows(self, table: Table) -> "pl.LazyFrame":
+        """The rows of a table that no version names (yet), or of some parts of one, in order and verified."""
+        return self._rows(Manifest(table.schema, table.parts), "")
 
     def verify(self, digests: Iterable[str] | None = None) -> list[verify.Damage]:
         """Read blobs (None: all) and the parts of those that are versions; what is damaged or missing, named."""
@@ -117,6 +117,12 @@ class Store:
         written nor put again within `grace`, which must be longer than the longest write.
         """
         return collect.sweep(self.blobs, collect.mark(self.blobs, roots), grace)
+
+    def _rows(self, manifest: Manifest, commit: str) -> "pl.LazyFrame":
+        from penstock.store import tables
+
+        paths = [self._part(manifest, commit, number) for number in range(len(manifest.parts))]
+        return tables.scan(paths, manifest.schema)
 
     def _part(self, manifest: Manifest, commit: str, number: int) -> Path:
         try:
