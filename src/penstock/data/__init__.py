@@ -18,7 +18,7 @@ from penstock.data.versions import diff, head, history, pin, publish, publish_de
 if TYPE_CHECKING:
     from penstock.data.comparison import Diff
     from penstock.data.contract import Column, Contract, Rule, load_contract, parse_contract
-    from penstock.data.files import check_file, draft_file, infer_file
+    from penstock.data.files import check_file, draft_file, infer_file, read_file
     from penstock.data.infer import Draft, infer_contract
     from penstock.data.rules import Checked, check
     from penstock.data.transforms import transform
@@ -50,6 +50,7 @@ __all__ = [
     "pin",
     "publish",
     "publish_derived",
+    "read_file",
     "resolve",
     "tag",
     "training_set",
@@ -60,7 +61,7 @@ __all__ = [
 _MODULES = {
     "comparison": ("Diff",),
     "contract": ("Column", "Contract", "Rule", "load_contract", "parse_contract"),
-    "files": ("check_file", "draft_file", "infer_file"),
+    "files": ("check_file", "draft_file", "infer_file", "read_file"),
     "infer": ("Draft", "infer_contract"),
     "rules": ("Checked", "check"),
     "transforms": ("transform",),

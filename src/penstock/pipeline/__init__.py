@@ -6,8 +6,23 @@ Each step is named by the digests of what goes in. Change a comment in `fit` and
 and it only judges again; change nothing and it does nothing and says so.
 """
 
-from penstock.pipeline.roots import roots
-from penstock.pipeline.scaffold import Scaffolded, scaffold
-from penstock.pipeline.turn import Event, Turn, run
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.pipeline.garbage_roots import roots
+    from penstock.pipeline.new_project import Scaffolded, scaffold
+    from penstock.pipeline.turn import Event, Turn, run
 
 __all__ = ["Event", "Scaffolded", "Turn", "roots", "run", "scaffold"]
+
+# No module is called like a name of the door: importing it would put the module in the name's place.
+_MODULES = {"new_project": ("Scaffolded", "scaffold"), "garbage_roots": ("roots",), "turn": ("Event", "Turn", "run")}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the door, from its module: a turn does not load what drafts new projects."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock.pipeline' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.pipeline.{_HOMES[name]}"), name)
