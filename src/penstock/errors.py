@@ -5,6 +5,7 @@
     │   ├── ConfigError           exit 2   penstock.yaml or a contract is wrong; carries every problem
     │   └── FunctionError         exit 2   a user's function cannot be loaded or has the wrong shape
     ├── UserCodeError             exit 1   a user's function raised
+    ├── Killed                    exit 1   a process that did the work was ended by a signal
     ├── GateRefused               exit 3   a gate, a sign-off or an approval is lacking
     ├── ContractBroken            exit 4   data do not keep their contract
     ├── Conflict                  exit 5   somebody else moved first
@@ -104,6 +105,10 @@ class FunctionError(UsageError):
 
 class UserCodeError(PenstockError):
     """A user's function raised; `where` is the line in the user's file, `__cause__` the error."""
+
+
+class Killed(PenstockError):
+    """A process that did the work was ended by a signal, before it had a result."""
 
 
 class GateRefused(PenstockError):

@@ -6,7 +6,7 @@ exactly the recorded files. Git is extra: a commit and a patch explain where the
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ class Code:
     patch: str | None  # blob: uncommitted changes of tracked files under the project
 
 
-def snapshot(root: Path, references: Iterable[str], store: "Store") -> Code:
+def snapshot(root: Path, references: Sequence[str], store: "Store") -> Code:
     """Keep the sources that `references` (`module:function`) need, and say where Git stands."""
     from penstock.project import project_sources
 

@@ -48,6 +48,17 @@ def capture() -> dict[str, Any]:
     }
 
 
+def summary(environment: Environment) -> dict[str, Any]:
+    """What a person would install to have it again: Python, the platform and every version."""
+    versions = {name: each["version"] for name, each in environment["distributions"].items()}
+    python, platform_ = environment["python"], environment["platform"]
+    return {
+        "python": python["version"],
+        "platform": f"{platform_['system']} {platform_['machine']}",
+        "versions": versions,
+    }
+
+
 def host() -> dict[str, Any]:
     """Where this process runs and since when: tells later whether it still does (`process.is_gone`)."""
     import psutil

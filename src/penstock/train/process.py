@@ -27,8 +27,7 @@ _CLOCK_SLACK_SECONDS = 2.0
 def child_variables(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment variables of a training: those of this process, with all that moves a result fixed."""
     counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    clean = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path(base)}
-    return {**base, **counts, **clean, "PYTHONHASHSEED": "0"}
+    return {**base, **counts, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path(base)}
 
 
 def _python_path(base: Mapping[str, str]) -> str:

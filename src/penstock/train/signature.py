@@ -41,7 +41,7 @@ def _param_problems(signature: Signature, params: Mapping[str, Any]) -> Iterable
     known = _keywords(signature)
     if not _takes_any(signature):
         for name in sorted(set(params) - set(known)):
-            yield f"takes no parameter {name!r}{did_you_mean(name, known)}"
+            yield f"takes no parameter {name!r}{did_you_mean(name, set(known) - {'seed'})}"
     for name, each in known.items():
         if each.default is Parameter.empty and name not in params and name != "seed":
             yield f"needs parameter {name!r}"

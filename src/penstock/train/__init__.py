@@ -1,0 +1,31 @@
+"""Step 3, training: from a training set to a sealed bundle, once, in a fresh process, all of it recorded.
+
+    result = train(project, ledger, store, key=..., tables=Tables(...), data=..., features=...)
+    result.bundle                     the sealed model: what every later step uses
+    reproduce(project, ledger, store, result.run.id).grade        "bytes"
+
+A *recipe* holds everything that determines a model: sources, parameters, seed, thread count, the
+commits of the tables. The process is told the recipe and nothing else, and works in a directory with
+the recorded sources only, so what is recorded is what ran. The *environment* is captured where the
+libraries are loaded; two models from one recipe can differ by it alone, and `reproduce` says how.
+"""
+
+from penstock.train.environment import capture, differences
+from penstock.train.recipe import Recipe, Tables
+from penstock.train.reproduce import TOLERANCE, Reproduction, reproduce
+from penstock.train.run import RunResult, check_training, find_run, reap, train
+
+__all__ = [
+    "TOLERANCE",
+    "Recipe",
+    "Reproduction",
+    "RunResult",
+    "Tables",
+    "capture",
+    "check_training",
+    "differences",
+    "find_run",
+    "reap",
+    "reproduce",
+    "train",
+]

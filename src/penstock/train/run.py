@@ -1,0 +1,282 @@
+"""Runs: a training and everything that went into it and came out of it, in the ledger.
+
+A run is written twice: when it starts, so that a killed one is seen, and when it ends, with what it
+made, in one transaction. In between nothing is held open.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import Killed, PenstockError, UsageError
+from penstock.ids import new_id
+from penstock.ledger import Artifact, Metric, Param, Run, SealedBundle, node, utc_now
+from penstock.train.code import Code, snapshot
+from penstock.train.environment import host
+from penstock.train.launch import Trained, launch, read_log
+from penstock.train.process import Progress, is_gone
+from penstock.train.recipe import Recipe, Tables
+from penstock.train.signature import check_fit, written_signature
+
+if TYPE_CHECKING:
+    from penstock.bundle import FeatureSpec
+    from penstock.ledger import Ledger, Reader, Transaction
+    from penstock.project import ProjectFile
+    from penstock.project.config import Target, Train
+    from penstock.store import Store
+
+RECIPE = "recipe.json"  # the artifact that a run can be repeated from
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run and the bundle that it made."""
+
+    run: Run
+    bundle: str
+    metrics: Mapping[str, float]
+
+
+def train(
+    project: "ProjectFile",
+    ledger: "Ledger",
+    store: "Store",
+    *,
+    key: str,
+    tables: Tables,
+    data: Mapping[str, str],
+    features: "FeatureSpec",
+    threshold: float | None = None,
+    objective: str | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Train once, in a fresh process, and record it as a run.
+
+    key        of the execution: the same inputs have the same key
+    data       dataset -> commit: what `tables` were made from
+    objective  digest of the objective that the run serves
+    progress   called with each line that the training prints
+
+    Raises FunctionError before anything is recorded when fit cannot be called with `train.params`,
+    UserCodeError when it raised, PenstockError when its process was killed; the run then says so.
+    """
+    check_training(project)
+    reap(ledger, store)
+    code = snapshot(project.root, _references(project, features), store)
+    recipe = _recipe(project, tables, data, features, threshold, code)
+    identifier = new_id()
+    place = project.home / "runs" / identifier
+    run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
+    signing_key = project.home / "keys" / "signing"
+    try:
+        trained = launch(
+            recipe, run=run.id, store=store, output=store, signing_key=signing_key, place=place, progress=progress
+        )
+        finished = _finish(ledger, store, run, recipe, trained, place, objective)
+    except BaseException as error:
+        _give_up(ledger, store, run, place, error)
+        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return RunResult(finished, trained.bundle, trained.metrics)
+
+
+def check_training(project: "ProjectFile") -> None:
+    """FunctionError when `train.function` is not there or cannot be called with `train.params`.
+
+    Reads the source text only; a function that is not a plain `def` is checked in its own process.
+    """
+    section, _ = _sections(project)
+    module, _, name = section.function.partition(":")
+    source = project.root.joinpath(*module.split(".")).with_suffix(".py")
+    if not source.is_file():
+        return
+    if found := written_signature(source, name):
+        signature, line = found
+        where = f"{source.relative_to(project.root)}:{line}"
+        check_fit(signature, section.params, reference=section.function, where=where)
+
+
+def _sections(project: "ProjectFile") -> "tuple[Train, Target]":
+    section, objective = project.config.train, project.config.objective
+    if section is None or objective is None:
+        lacking = "train" if section is None else "objective"
+        raise UsageError(f"the project has no `{lacking}` section", where=project.path.name, hint=f"add `{lacking}:`")
+    return section, objective.target
+
+
+def _references(project: "ProjectFile", features: "FeatureSpec") -> list[str]:
+    section, _ = _sections(project)
+    return [section.function, *(view.function for view in features.views)]
+
+
+def _recipe(
+    project: "ProjectFile",
+    tables: Tables,
+    data: Mapping[str, str],
+    features: "FeatureSpec",
+    threshold: float | None,
+    code: Code,
+) -> Recipe:
+    section, target = _sections(project)
+    return Recipe(
+        model=project.config.name,
+        function=section.function,
+        params=section.params,
+        seed=section.seed,
+        threads=section.threads,
+        target=target.model_dump(mode="json"),
+        threshold=threshold,
+        features=features.to_json(),
+        tables=tables,
+        data=dict(data),
+        code=code.digest,
+        git_commit=code.commit,
+    )
+
+
+def _started(identifier: str, key: str, recipe: Recipe, code: Code, features: "FeatureSpec", place: Path) -> Run:
+    return Run(
+        id=identifier,
+        number=0,
+        status="running",
+        key=key,
+        function=recipe.function,
+        params=recipe.params,
+        seed=recipe.seed,
+        data=recipe.data,
+        features={view.name: view.digest for view in features.views},
+        code=code.digest,
+        git_commit=code.commit,
+        patch=code.patch,
+        environment="",
+        host={**host(), "directory": str(place)},
+        pid=os.getpid(),
+        started_at=utc_now(),
+    )
+
+
+def _begin(ledger: "Ledger", run: Run) -> Run:
+    """Record a run that starts, under the next number."""
+    with ledger.write() as transaction:
+        last = transaction.find(Run, order_by="-number", limit=1)
+        numbered = replace(run, number=last[0].number + 1 if last else 1)
+        transaction.add(numbered, *(Param(run.id, name, _text(value)) for name, value in run.params.items()))
+    return numbered
+
+
+def _finish(
+    ledger: "Ledger",
+    store: "Store",
+    run: Run,
+    recipe: Recipe,
+    trained: Trained,
+    place: Path,
+    objective: str | None,
+) -> Run:
+    """Record what a run made, all of it or nothing."""
+    results = {
+        **_ending(store, place, "finished"),
+        "bundle": trained.bundle,
+        "content_hash": trained.content_hash,
+        "probe_hash": trained.probe_hash,
+        "environment": trained.environment,
+    }
+    finished = replace(run, **results)
+    kept = store.put_json(recipe.to_json())
+    with ledger.write() as transaction:
+        transaction.change(Run, {"id": run.id}, **results)
+        transaction.add(*_records(finished, trained))
+        transaction.add(Artifact(run.id, RECIPE, kept, store.path(kept).stat().st_size))
+        _link(transaction, finished, objective)
+    return finished
+
+
+def _give_up(ledger: "Ledger", store: "Store", run: Run, place: Path, error: BaseException) -> None:
+    """Record that a run has no result; nothing if it has one."""
+    failed = isinstance(error, Exception) and not isinstance(error, Killed)
+    reason = (
+        str(error) if isinstance(error, PenstockError) else f"training was given up: {type(error).__name__} {error}"
+    )
+    ending = _ending(store, place, "failed" if failed else "killed", reason.strip())
+    with ledger.write() as transaction:
+        transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
+
+
+def _ending(store: "Store", place: Path, status: str, error: str | None = None) -> dict[str, Any]:
+    """The fields of a run that ended now."""
+    return {"status": status, "finished_at": utc_now(), "log": _keep_log(store, place), "error": error}
+
+
+def _keep_log(store: "Store", place: Path) -> str | None:
+    log = read_log(place)
+    return store.put_bytes(log) if log else None
+
+
+def _records(run: Run, trained: Trained) -> Sequence[object]:
+    ended = run.finished_at or utc_now()
+    sealed = SealedBundle(
+        digest=trained.bundle,
+        run=run.id,
+        format=trained.format,
+        bytes=trained.bytes,
+        public_key=trained.public_key,
+        signature=trained.signature,
+        created_at=ended,
+    )
+    return [sealed, *(Metric(run.id, name, 0, value, ended) for name, value in trained.metrics.items())]
+
+
+def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
+    here = node("run", run.id)
+    for dataset, commit in run.data.items():
+        transaction.link(node("data", commit), here, dataset)
+    transaction.link(node("code", run.code), here, "code")
+    transaction.link(node("environment", run.environment), here, "environment")
+    if objective:
+        transaction.link(node("objective", objective), here, "objective")
+    transaction.link(here, node("bundle", run.bundle or ""), "sealed")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def reap(ledger: "Ledger", store: "Store | None" = None) -> tuple[Run, ...]:
+    """Mark runs whose process is gone as killed, and return them.
+
+    What they printed is kept in `store`; without one it stays where it is. A run of another machine is
+    left alone: only that machine can tell.
+    """
+    with ledger.read() as reader:
+        running = reader.find(Run, status="running")
+    return tuple(_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host))
+
+
+def _mark_killed(ledger: "Ledger", store: "Store | None", run: Run) -> Run:
+    place = Path(run.host["directory"])
+    reason = f"its process {run.pid} ended before the training did"
+    ending: dict[str, Any] = {"status": "killed", "finished_at": utc_now(), "error": reason}
+    if store is not None:
+        ending["log"] = _keep_log(store, place)
+    with ledger.write() as transaction:
+        transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
+    if store is not None:
+        shutil.rmtree(place, ignore_errors=True)
+    return replace(run, **ending)
+
+
+def find_run(reader: "Reader", name: str) -> Run:
+    """The run that `name` means: its number, or the beginning of its id. UsageError if none or several."""
+    if name.isdecimal() and (numbered := reader.find(Run, number=int(name), limit=1)):
+        return numbered[0]
+    found = reader.starting(Run, "id", name.lower())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"several runs begin with {name!r}", expected="more characters of the id, or the number")
+    raise UsageError(f"there is no run {name!r}", expected="a run's number, or the beginning of its id")

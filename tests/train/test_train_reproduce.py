@@ -1,0 +1,137 @@
+import math
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from train.train_toy import Toy, toy
+
+from penstock.errors import Damaged, UsageError
+from penstock.ledger import AuditEntry, Run, utc_now, verify_audit
+from penstock.train import TOLERANCE, find_run, reproduce
+from penstock.train.launch import Trained
+from penstock.train.reproduce import grade, max_difference
+
+FOREST = """
+from sklearn.ensemble import RandomForestClassifier
+
+
+def fit(X, y, *, seed, C=1.0):
+    from sklearn.pipeline import make_pipeline
+
+    import steps
+
+    return make_pipeline(steps.columns(), RandomForestClassifier(5, random_state=seed)).fit(X, y)
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """A project trained once, whose sources are different now."""
+    project = toy(tmp_path_factory.mktemp("trained") / "toy", FOREST)
+    project.train()
+    (project.root / "pipeline.py").write_text("raise SystemExit('not what was recorded')")
+    (project.root / "steps.py").unlink()
+    return project
+
+
+def only_run(project: Toy) -> Run:
+    with project.ledger.read() as reader:
+        return find_run(reader, "1")
+
+
+def change(project: Toy, **values: object) -> None:
+    with project.ledger.write() as transaction:
+        assert transaction.change(Run, {"number": 1}, **values)
+
+
+def test_a_run_is_reproduced_to_the_byte_from_what_was_recorded(trained: Toy) -> None:
+    run = only_run(trained)
+    before = set(trained.store.blobs.digests())
+    again = reproduce(trained.project, trained.ledger, trained.store, run.id[:20], actor="ada")
+    assert (again.grade, again.same, again.max_difference) == ("bytes", True, 0.0)
+    assert again.differences == ()
+    assert again.content_hash == run.content_hash
+    assert again.run == run
+    with trained.ledger.read() as reader:
+        (entry,) = reader.find(AuditEntry, action="reproduce")
+        assert verify_audit(reader).whole
+        assert reader.count(Run) == 1
+    assert (entry.actor, entry.subject, entry.payload["grade"]) == ("ada", f"run:{run.id}", "bytes")
+    assert set(trained.store.blobs.digests()) == before
+    assert list((trained.project.home / "runs").iterdir()) == []
+
+
+def test_another_seed_and_another_environment_are_seen(trained: Toy) -> None:
+    run = only_run(trained)
+    then = trained.store.read_json(run.environment)
+    then["python"]["version"] = "3.1.4"
+    then["distributions"]["numpy"]["version"] = "1.0"
+    change(trained, seed=run.seed + 1, environment=trained.store.put_json(then))
+    again = reproduce(trained.project, trained.ledger, trained.store, "1")
+    change(trained, seed=run.seed, environment=run.environment)
+    assert again.grade == "different"
+    assert not again.same
+    assert again.max_difference is not None
+    assert again.max_difference > TOLERANCE
+    assert again.differences[0].startswith("numpy: 1.0 then, ")
+    assert any(each.startswith("python version: 3.1.4 then, ") for each in again.differences)
+
+
+@pytest.mark.parametrize("table", ["train", "holdout", "rows"])
+def test_tampered_data_are_named(trained: Toy, table: str) -> None:
+    manifest = trained.store.manifest(getattr(trained.tables, table, trained.commit))
+    blob = trained.store.blobs.location(manifest.parts[0].digest)
+    whole = blob.read_bytes()
+    blob.chmod(0o644)
+    blob.write_bytes(whole[:-1] + b"?")
+    with pytest.raises(Damaged, match="part 1 of 1"):
+        reproduce(trained.project, trained.ledger, trained.store, "1")
+    blob.write_bytes(whole)
+
+
+def test_a_run_without_a_model_cannot_be_compared(trained: Toy) -> None:
+    change(trained, status="failed")
+    with pytest.raises(UsageError, match="run 1 is failed"):
+        reproduce(trained.project, trained.ledger, trained.store, "1")
+    change(trained, status="finished")
+
+
+RUN = Run(
+    "id", 1, "finished", "key", "p:fit", {}, 1, {}, {}, "code", None, None, "environment", {}, 1, utc_now(),
+    content_hash="content", probe_hash="probe",
+)  # fmt: skip
+TRAINED = Trained("bundle", "skops", 1, "public", "signature", "content", "probe", "environment", {})
+
+
+@pytest.mark.parametrize(
+    ("content", "probe", "largest", "expected"),
+    [
+        ("content", "probe", 0.0, "bytes"),
+        ("other", "probe", 0.0, "bit-equal"),
+        ("other", "other", TOLERANCE, "within tolerance"),
+        ("content", "other", 1e-15, "within tolerance"),
+        ("other", "other", TOLERANCE * 2, "different"),
+        ("other", "other", math.nan, "different"),
+        ("other", "other", None, "different"),
+    ],
+)
+def test_grades(content: str, probe: str, largest: float | None, expected: str) -> None:
+    assert grade(RUN, replace(TRAINED, content_hash=content, probe_hash=probe), largest) == expected
+
+
+def scores(*values: float) -> pl.DataFrame:
+    return pl.DataFrame({"score_0": values}, schema={"score_0": pl.Float64})
+
+
+def test_the_largest_difference_is_absolute_below_one_and_relative_above() -> None:
+    assert max_difference(scores(0.25, 0.5), scores(0.25, 0.75)) == 0.25
+    assert max_difference(scores(-1000.0), scores(-1001.0)) == 0.001
+    assert max_difference(scores(1.0), scores(1.0, 2.0)) is None
+    assert max_difference(scores(), scores()) == 0.0
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1))
+def test_equal_scores_differ_by_nothing(values: list[float]) -> None:
+    assert max_difference(scores(*values), scores(*values)) == 0.0
