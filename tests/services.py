@@ -1,6 +1,7 @@
 """Servers that the tests talk to: a real PostgreSQL from the system's package, on a private port."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -43,7 +44,7 @@ def _programs() -> Path:
         for reason, missing in {
             "no PostgreSQL in /usr/lib/postgresql (Debian: apt-get install postgresql)": not found,
             "no psycopg (pip install 'penstock[postgres]')": not _has_psycopg(),
-            "no user postgres to run it as": os.getuid() == 0 and not shutil.which("runuser"),
+            "no user postgres to run it as": os.getuid() == 0 and not _has_account(),
         }.items()
         if missing
     ]
@@ -76,6 +77,11 @@ def _run(program: Path, *arguments: object) -> None:
         command = ["runuser", "-u", "postgres", "--", *command]
     done = subprocess.run(command, cwd="/tmp", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
+
+
+def _has_account() -> bool:
+    known = {account.pw_name for account in pwd.getpwall()}
+    return "postgres" in known and shutil.which("runuser") is not None
 
 
 def _has_psycopg() -> bool:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from penstock.errors import Conflict, PenstockError, UsageError
 from penstock.ledger.records import utc_now
@@ -107,7 +106,7 @@ class Database(ABC):
 
 def open_database(url: str) -> Database:
     """The database that `url` names: sqlite:///FILE or postgresql://USER@HOST/NAME."""
-    scheme = urlsplit(url).scheme.partition("+")[0]
+    scheme = url.partition("://")[0].partition("+")[0]
     if scheme == "sqlite":
         from penstock.ledger.sqlite import SqliteDatabase
 
@@ -117,7 +116,8 @@ def open_database(url: str) -> Database:
 
         return PostgresDatabase("postgresql://" + url.partition("://")[2])
     raise UsageError(
-        f"no ledger can be kept at a {scheme or 'nameless'!r} URL",
+        "this URL names no database that can hold a ledger",
+        where=url.partition("://")[0],
         expected="sqlite:///FILE or postgresql://USER@HOST/NAME",
     )
 

@@ -5,7 +5,6 @@ over at once. `token` grows with every holder, so an old one cannot renew what i
 """
 
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,7 +85,7 @@ def _myself() -> str:
 def _machine() -> str:
     """The host and what gives process ids their meaning on it: containers may share a host's name."""
     namespace = Path("/proc/self/ns/pid")
-    return f"{socket.gethostname()}/{os.readlink(namespace) if namespace.is_symlink() else ''}"
+    return f"{os.uname().nodename}/{os.readlink(namespace) if namespace.is_symlink() else ''}"
 
 
 def _is_dead(holder: str) -> bool:
