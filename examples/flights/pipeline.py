@@ -31,7 +31,9 @@ def weather_at_origin(weather: pl.LazyFrame) -> pl.LazyFrame:
     return weather.select("origin", "hour", pl.col(columns).cast(pl.Float64))
 
 
-def fit(X: pl.DataFrame, y: pl.Series, *, seed: int, max_iter: int, learning_rate: float, max_leaf_nodes: int) -> Pipeline:
+def fit(
+    X: pl.DataFrame, y: pl.Series, *, seed: int, max_iter: int, learning_rate: float, max_leaf_nodes: int
+) -> Pipeline:
     """Gradient-boosted trees; airlines and airports that training never saw count as missing."""
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     columns = ColumnTransformer([("categories", encoder, CATEGORIES)], remainder="passthrough")

@@ -79,7 +79,13 @@ def _code(reader: Reader, project: ProjectFile) -> Item:
 
 def _triggers(reader: Reader, project: ProjectFile) -> Item:
     names = [trigger.name for trigger in project.config.improve.retrain.on]
-    return Item(1, "retraining triggers", bool(names), ", ".join(names) or "none declared", "add improve.retrain.on to penstock.yaml")
+    return Item(
+        1,
+        "retraining triggers",
+        bool(names),
+        ", ".join(names) or "none declared",
+        "add improve.retrain.on to penstock.yaml",
+    )
 
 
 def _signed(reader: Reader, project: ProjectFile) -> Item:
@@ -89,8 +95,16 @@ def _signed(reader: Reader, project: ProjectFile) -> Item:
 
 
 def _ci(reader: Reader, project: ProjectFile) -> Item:
-    found = [name for place in (project.root, *project.root.parents[:2]) for name in CI_FILES if (place / name).exists()]
-    return Item(2, "continuous integration", bool(found), found[0] if found else "no pipeline file found", "run `penstock run` in your CI")
+    found = [
+        name for place in (project.root, *project.root.parents[:2]) for name in CI_FILES if (place / name).exists()
+    ]
+    return Item(
+        2,
+        "continuous integration",
+        bool(found),
+        found[0] if found else "no pipeline file found",
+        "run `penstock run` in your CI",
+    )
 
 
 def _production(reader: Reader, project: ProjectFile) -> Item:
@@ -119,4 +133,3 @@ CHECKS: tuple[Callable[[Reader, ProjectFile], Item], ...] = (
     _contracts, _pinned, _trained, _gated, _code, _triggers,
     _signed, _ci, _production, _rollback, _watched, _alerts,
 )  # fmt: skip
-

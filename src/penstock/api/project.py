@@ -6,7 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from penstock.api.steps import AuditStep, DataStep, DeliverStep, ImproveStep, MonitorStep, ObjectiveStep, TrainStep, ValidateStep
+from penstock.api.steps import (
+    AuditStep,
+    DataStep,
+    DeliverStep,
+    ImproveStep,
+    MonitorStep,
+    ObjectiveStep,
+    TrainStep,
+    ValidateStep,
+)
 from penstock.api.workspace import Workspace
 from penstock.project import load_project
 
@@ -34,13 +43,22 @@ class Project:
         self._workspace = workspace
 
     @classmethod
-    def open(cls, path: Path | str = ".", *, environment: str | None = None, sets: Sequence[str] = (), actor: str | None = None) -> Self:
+    def open(
+        cls,
+        path: Path | str = ".",
+        *,
+        environment: str | None = None,
+        sets: Sequence[str] = (),
+        actor: str | None = None,
+    ) -> Self:
         """Read and check the project file. Raises ConfigError with every problem in it."""
         file = load_project(Path(path), environment=environment, sets=sets)
         return cls(Workspace(file, actor or getpass.getuser()))
 
     @staticmethod
-    def init(name: str, *, data: Path | str, target: str, time: str | None = None, entity: str | None = None) -> "Scaffolded":
+    def init(
+        name: str, *, data: Path | str, target: str, time: str | None = None, entity: str | None = None
+    ) -> "Scaffolded":
         """Turn a CSV or Parquet file into a new project directory `name`. All or nothing."""
         from penstock.pipeline import scaffold
 
@@ -122,7 +140,9 @@ class Project:
             max_body=server.max_body,
         )
 
-    def up(self, *, host: str | None = None, port: int | None = None, on_tick: "Callable[[Ticked], None] | None" = None) -> None:
+    def up(
+        self, *, host: str | None = None, port: int | None = None, on_tick: "Callable[[Ticked], None] | None" = None
+    ) -> None:
         """The server and the loop together, until SIGTERM or Ctrl-C."""
         from penstock.api.up import up
 

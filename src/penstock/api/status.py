@@ -118,7 +118,13 @@ def _numbers(reader: Reader, config: Config) -> Iterator[Number]:
         return
     for metric, aim, low, high in _aims(config):
         points = reader.find(
-            SeriesPoint, endpoint=config.deliver.endpoint, metric=metric, subject="", model="*", order_by="-window_start", limit=1
+            SeriesPoint,
+            endpoint=config.deliver.endpoint,
+            metric=metric,
+            subject="",
+            model="*",
+            order_by="-window_start",
+            limit=1,
         )
         if points:
             value = points[0].value
@@ -135,7 +141,7 @@ def _aims(config: Config) -> Iterator[tuple[str, str, float | None, float | None
         else:
             yield kpi.metric, f"≥ {kpi.target:g}", kpi.target, None
     for metric, bound in objective.thresholds.items():
-        sides = [f"≥ {bound.min:g}"] * (bound.min is not None) + [f"≤ {bound.max:g}"] * (bound.max is not None)
+        sides = [f"{sign} {limit:g}" for sign, limit in (("≥", bound.min), ("≤", bound.max)) if limit is not None]
         yield metric, ", ".join(sides), bound.min, bound.max
     if objective.slas.latency_p95:
         milliseconds = objective.slas.latency_p95 / timedelta(milliseconds=1)

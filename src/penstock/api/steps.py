@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from penstock.data import Checked, Diff, Ingested
-    from penstock.improve import Ticked
     from penstock.deliver.serving_state import Waited
+    from penstock.improve import Ticked
     from penstock.monitor import Look
     from penstock.objective import Agreement
     from penstock.report import Document
@@ -106,9 +106,7 @@ class DataStep(StepApi):
         """What changed between two versions: columns, parts, rows by key."""
         from penstock.data import diff
 
-        older, newer = self.version(before), self.version(after)
-        declared = self._work.project.config.data.datasets.get(newer.dataset)
-        return diff(self._work.store, older.commit, newer.commit, key=declared.key if declared else ())
+        return diff(self._work.store, self.version(before).commit, self.version(after).commit)
 
     def tag(self, reference: str, name: str) -> Version:
         """Give a version a name that never moves."""
@@ -168,7 +166,7 @@ class TrainStep(StepApi):
         """The newest runs."""
         from penstock.train import reap
 
-        reap(self._work.ledger)
+        reap(self._work.ledger, self._work.store)
         with self._work.ledger.read() as reader:
             return tuple(reader.find(Run, order_by="-number", limit=limit))
 
@@ -240,7 +238,9 @@ class DeliverStep(StepApi):
     def deployments(self) -> tuple[Deployment, ...]:
         """What the endpoint was told to answer with, newest first."""
         with self._work.ledger.read() as reader:
-            return tuple(reader.find(Deployment, endpoint=self._work.project.config.deliver.endpoint, order_by="-generation"))
+            return tuple(
+                reader.find(Deployment, endpoint=self._work.project.config.deliver.endpoint, order_by="-generation")
+            )
 
     def lacks(self, version: str | None = None, *, to: str = "production") -> tuple[str, ...]:
         """What still stands between a version and a state."""
@@ -275,15 +275,18 @@ class MonitorStep(StepApi):
 
     def alerts(self, *, state: str | None = None) -> tuple[Alert, ...]:
         """Alerts, newest first; `state` is firing or resolved."""
-        wanted = {"state": state} if state else {}
+        wanted = [state] if state else ["firing", "resolved"]
+        endpoint = self._work.project.config.deliver.endpoint
         with self._work.ledger.read() as reader:
-            return tuple(reader.find(Alert, endpoint=self._work.project.config.deliver.endpoint, order_by="-opened_at", **wanted))
+            return tuple(reader.find(Alert, endpoint=endpoint, state=wanted, order_by="-opened_at"))
 
     def series(self, metric: str, *, subject: str = "", model: str = "*") -> tuple[SeriesPoint, ...]:
         """A monitored number over time."""
         endpoint = self._work.project.config.deliver.endpoint
         with self._work.ledger.read() as reader:
-            found = reader.find(SeriesPoint, endpoint=endpoint, metric=metric, subject=subject, model=model, order_by="window_start")
+            found = reader.find(
+                SeriesPoint, endpoint=endpoint, metric=metric, subject=subject, model=model, order_by="window_start"
+            )
         return tuple(found)
 
     def predictions(self, *, limit: int = 20) -> "pl.DataFrame":

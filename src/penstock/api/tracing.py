@@ -70,7 +70,9 @@ def trace(workspace: Workspace, text: str) -> Trace:
         downstream = _distinct(edge.target for edge in lineage.downstream)
         if prediction:
             upstream = [start, *upstream]
-            head = TracedNode(node("prediction", text), "prediction", text, f"answered by {prediction['model']}", "", prediction["at"])
+            head = TracedNode(
+                node("prediction", text), "prediction", text, f"answered by {prediction['model']}", "", prediction["at"]
+            )
         else:
             head = describe(reader, start)
         return Trace(
@@ -98,61 +100,80 @@ Described = tuple[str, str, str, datetime | None]
 
 def _data(reader: Reader, key: str) -> Described | None:
     version = reader.get(Version, commit=key)
-    return version and (f"{version.dataset}@{short(key)}", f"{version.rows:,} rows", "", version.created_at)
+    return (f"{version.dataset}@{short(key)}", f"{version.rows:,} rows", "", version.created_at) if version else None
 
 
 def _run(reader: Reader, key: str) -> Described | None:
     run = reader.get(Run, id=key)
     if run is None:
         return None
-    code = f"commit {run.git_commit[:10]}" + (" with uncommitted changes" if run.patch else "") if run.git_commit else f"code {short(run.code)}"
+    code = (
+        f"commit {run.git_commit[:10]}" + (" with uncommitted changes" if run.patch else "")
+        if run.git_commit
+        else f"code {short(run.code)}"
+    )
     return f"run {run.number}", f"{run.function}, {code}, seed {run.seed}, {run.status}", "", run.started_at
 
 
 def _bundle(reader: Reader, key: str) -> Described | None:
     sealed = reader.get(SealedBundle, digest=key)
-    return sealed and (short(key), f"{sealed.format}, {sealed.bytes:,} bytes, sealed by {short(sealed.public_key)}", "", sealed.created_at)
+    return (
+        (
+            short(key),
+            f"{sealed.format}, {sealed.bytes:,} bytes, sealed by {short(sealed.public_key)}",
+            "",
+            sealed.created_at,
+        )
+        if sealed
+        else None
+    )
 
 
 def _model(reader: Reader, key: str) -> Described | None:
     model, _, number = key.rpartition("@")
     version = reader.get(ModelVersion, model=model, number=int(number))
-    return version and (key, version.state, version.note, version.created_at)
+    return (key, version.state, version.note, version.created_at) if version else None
 
 
 def _evaluation(reader: Reader, key: str) -> Described | None:
     found = reader.get(Evaluation, id=key)
-    return found and (found.verdict, f"on {short(found.data)}, objective {short(found.objective)}", "", found.at)
+    return (
+        (found.verdict, f"on {short(found.data)}, objective {short(found.objective)}", "", found.at) if found else None
+    )
 
 
 def _signoff(reader: Reader, key: str) -> Described | None:
     found = reader.get(SignOff, id=key)
-    return found and (f"{found.name} ({found.role})", f"objective {short(found.objective)}", found.note, found.at)
+    return (
+        (f"{found.name} ({found.role})", f"objective {short(found.objective)}", found.note, found.at) if found else None
+    )
 
 
 def _approval(reader: Reader, key: str) -> Described | None:
     found = reader.get(Approval, id=key)
-    return found and (f"{found.name} ({found.role})", f"{found.model}@{found.number} into {found.state}", found.reason, found.at)
+    return (
+        (f"{found.name} ({found.role})", f"{found.model}@{found.number} into {found.state}", found.reason, found.at)
+        if found
+        else None
+    )
 
 
 def _deployment(reader: Reader, key: str) -> Described | None:
     found = reader.get(Deployment, id=key)
-    return found and (
-        f"{found.endpoint} generation {found.generation}",
-        f"{found.kind} of {found.model}@{found.number} by {found.actor}",
-        found.reason,
-        found.at,
-    )
+    if found is None:
+        return None
+    decided = f"{found.kind} of {found.model}@{found.number} by {found.actor}"
+    return f"{found.endpoint} generation {found.generation}", decided, found.reason, found.at
 
 
 def _alert(reader: Reader, key: str) -> Described | None:
     found = reader.get(Alert, id=key)
-    return found and (found.rule, f"{found.severity}, {found.state}", found.message, found.opened_at)
+    return (found.rule, f"{found.severity}, {found.state}", found.message, found.opened_at) if found else None
 
 
 def _action(reader: Reader, key: str) -> Described | None:
     found = reader.get(Action, id=key)
-    return found and (f"{found.kind}: {found.trigger}", found.state, found.reason, found.started_at)
+    return (f"{found.kind}: {found.trigger}", found.state, found.reason, found.started_at) if found else None
 
 
 DESCRIBERS: Mapping[str, Callable[[Reader, str], Described | None]] = {
@@ -178,7 +199,7 @@ def _resolve(reader: Reader, model: str, text: str) -> str | None:
     if key and kind in DESCRIBERS:
         return text if describe(reader, text).detail else _by_prefix(reader, key, kind)
     name, _, number = text.rpartition("@")
-    if number.isdigit() and reader.get(ModelVersion, model=name or model, number=int(number)):
+    if number.isdigit() and reader.count(ModelVersion, model=name or model, number=int(number)):
         return node("model", f"{name or model}@{number}")
     return _dataset(reader, text) or _by_prefix(reader, text)
 

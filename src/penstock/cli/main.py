@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from penstock.cli.shell import (
     project_at,
     spinner,
 )
+
+if TYPE_CHECKING:
+    from penstock.pipeline import Turn
 
 app = typer.Typer(
     name="penstock",
@@ -69,7 +72,7 @@ def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], a
     """
     from penstock.cli import render
 
-    def turn() -> object:
+    def turn() -> "Turn":
         project = project_at(where, environment, sets)
         return project.run(on_event=None if as_json else render.step)
 
@@ -138,7 +141,11 @@ def promote(
     """
     from penstock.cli import render
 
-    answer(lambda: project_at(where, environment, actor=actor).promote(version, to=to, reason=reason), render.promoted, as_json)
+    answer(
+        lambda: project_at(where, environment, actor=actor).promote(version, to=to, reason=reason),
+        render.promoted,
+        as_json,
+    )
 
 
 @app.command()
@@ -185,7 +192,9 @@ def rollback(
 
 @app.command()
 def trace(
-    start: Annotated[str, typer.Argument(help="A prediction id, run, model version, dataset@ref, or any id or its start.")],
+    start: Annotated[
+        str, typer.Argument(help="A prediction id, run, model version, dataset@ref, or any id or its start.")
+    ],
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,

@@ -67,7 +67,8 @@ def turn(result: Any) -> None:
         nothing = "" if result.changed else "nothing has changed; "
         typer.secho(f"{nothing}{name} passed every gate and is in {result.version.state}", fg="green", bold=True)
         if result.version.state in ("candidate", "staging"):
-            say(f"next: penstock promote {result.version.number}   # or look first: penstock validate card {result.version.number}")
+            number = result.version.number
+            say(f"next: penstock promote {number}   # or look first: penstock validate card {number}")
     elif result.version:
         typer.secho(f"{result.version.name} is registered, but undecided", fg="yellow", bold=True)
         say(f"next: penstock validate show {result.version.number}")
@@ -91,7 +92,9 @@ def status(state: Any) -> None:
     typer.secho(state.project, bold=True)
     if state.production:
         version = state.production.version
-        say(f"  production   {version.name} since {when(state.production.since)} UTC, by {state.production.by}: {state.production.reason or 'no reason given'}")
+        reason = state.production.reason or "no reason given"
+        since = when(state.production.since)
+        say(f"  production   {version.name} since {since} UTC, by {state.production.by}: {reason}")
     else:
         say("  production   nothing yet")
     if state.candidate:
@@ -102,12 +105,16 @@ def status(state: Any) -> None:
     say(f"  objective    {'signed by ' + ', '.join(state.signed_by) if state.signed_by else 'not signed as it stands'}")
     say(f"  server       {state.serving or 'not running'}")
     for version in state.data:
-        say(f"  data         {version.dataset}@{short(version.commit)}, {version.rows:,} rows, {when(version.created_at)}")
+        created = when(version.created_at)
+        say(f"  data         {version.dataset}@{short(version.commit)}, {version.rows:,} rows, {created}")
     for number in state.numbers:
         mark = typer.style("✓", fg="green") if number.holds else typer.style("✗", fg="red")
-        say(f"  {mark} {number.metric:<18} {number.value:.4g}  ({number.aim}; window from {number.window_start:%Y-%m-%d}, n = {number.n:,})")
+        window = f"window from {number.window_start:%Y-%m-%d}, n = {number.n:,}"
+        say(f"  {mark} {number.metric:<18} {number.value:.4g}  ({number.aim}; {window})")
     for alert in state.alerts[:8]:
-        typer.secho(f"  ! {alert.severity:<5} {alert.rule}: {alert.message}", fg="red" if alert.severity == "page" else "yellow")
+        typer.secho(
+            f"  ! {alert.severity:<5} {alert.rule}: {alert.message}", fg="red" if alert.severity == "page" else "yellow"
+        )
     if len(state.alerts) > 8:
         say(f"    and {len(state.alerts) - 8} more: penstock monitor alerts --state firing")
     if state.last_action:
@@ -286,7 +293,9 @@ def swept(found: Any) -> None:
 
 def runs(found: Any) -> None:
     """The newest runs."""
-    rows = [[r.number, r.status, r.function, when(r.started_at), _seconds(r), short(r.bundle or ""), r.id] for r in found]
+    rows = [
+        [r.number, r.status, r.function, when(r.started_at), _seconds(r), short(r.bundle or ""), r.id] for r in found
+    ]
     table(["run", "status", "function", "started (UTC)", "seconds", "bundle", "id"], rows)
 
 
@@ -295,16 +304,22 @@ def run_details(found: Any) -> None:
     one = found.run
     typer.secho(f"run {one.number}  {one.status}", bold=True, nl=False)
     say(f"  {one.id}")
-    code = f"commit {one.git_commit}" + (" with an uncommitted patch" if one.patch else "") if one.git_commit else "not in Git"
+    code = (
+        f"commit {one.git_commit}" + (" with an uncommitted patch" if one.patch else "")
+        if one.git_commit
+        else "not in Git"
+    )
     for name, value in (
-        ("function", one.function), ("code", f"{short(one.code)}, {code}"), ("seed", one.seed), ("started", when(one.started_at)),
+        ("function", one.function), ("code", f"{short(one.code)}, {code}"), ("seed", one.seed),
+        ("started", when(one.started_at)),
         ("seconds", _seconds(one)), ("bundle", short(one.bundle or "")), ("content", short(one.content_hash or "")),
         ("probe", short(one.probe_hash or "")), ("environment", short(one.environment)), ("error", one.error or ""),
     ):  # fmt: skip
         say(f"  {name:<12} {value}") if value != "" else None
     for title, pairs in (
         ("data", one.data.items()), ("features", one.features.items()),
-        ("params", [(p.name, p.value) for p in found.params]), ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
+        ("params", [(p.name, p.value) for p in found.params]), 
+        ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
         ("host", one.host.items()),
     ):  # fmt: skip
         for name, value in pairs:
@@ -358,13 +373,17 @@ def refreshed(deployment: Any) -> None:
 
 def look(found: Any) -> None:
     """What a look found."""
-    say(f"{found.compacted.predictions:,} predictions and {found.compacted.feedback:,} labels read, {len(found.points):,} numbers measured")
+    read = f"{found.compacted.predictions:,} predictions and {found.compacted.feedback:,} labels read"
+    say(f"{read}, {len(found.points):,} numbers measured")
     tick_line(type("Seen", (), {"look": found, "action": None}))
 
 
 def alerts(found: Any) -> None:
     """Alerts."""
-    rows = [[a.state, a.severity, a.rule, a.subject, a.value, a.message, when(a.opened_at), when(a.resolved_at)] for a in found]
+    rows = [
+        [a.state, a.severity, a.rule, a.subject, a.value, a.message, when(a.opened_at), when(a.resolved_at)]
+        for a in found
+    ]
     table(["state", "severity", "rule", "of", "value", "what", "opened", "resolved"], rows)
 
 
@@ -381,7 +400,9 @@ def feedback(count: Any) -> None:
 
 def actions(found: Any) -> None:
     """What the loop did."""
-    rows = [[when(a.started_at), a.kind, a.state, a.trigger, a.reason, str(a.outcome.get("version", ""))] for a in found]
+    rows = [
+        [when(a.started_at), a.kind, a.state, a.trigger, a.reason, str(a.outcome.get("version", ""))] for a in found
+    ]
     table(["when", "what", "outcome", "trigger", "why", "version"], rows)
 
 

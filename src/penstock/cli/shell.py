@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -51,7 +51,7 @@ def guarded(call: Callable[[], T], as_json: bool) -> T:
         raise typer.Exit(130) from None
 
 
-def fail(error: PenstockError, as_json: bool) -> Any:
+def fail(error: PenstockError, as_json: bool) -> NoReturn:
     """Print an error for a person or a machine, and end."""
     if as_json:
         print_json(error.as_dict())
@@ -61,7 +61,9 @@ def fail(error: PenstockError, as_json: bool) -> Any:
     raise typer.Exit(error.exit_code) from error
 
 
-def project_at(where: Path, environment: str | None = None, sets: list[str] | None = None, actor: str | None = None) -> "Project":
+def project_at(
+    where: Path, environment: str | None = None, sets: list[str] | None = None, actor: str | None = None
+) -> "Project":
     """Open the project that a command works on."""
     from penstock.api import Project
 
@@ -104,7 +106,9 @@ def table(columns: list[str], rows: list[list[object]], *, title: str = "") -> N
 
     from penstock.report import cell
 
-    sheet = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    sheet = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
     for name in columns:
         sheet.add_column(name, overflow="fold")
     for row in rows:
@@ -118,7 +122,14 @@ def table(columns: list[str], rows: list[list[object]], *, title: str = "") -> N
 def _coloured(text: str) -> str:
     from rich.markup import escape
 
-    colours = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "firing": "red", "production": "green", "page": "red"}
+    colours = {
+        "PASS": "green",
+        "FAIL": "red",
+        "UNDECIDED": "yellow",
+        "firing": "red",
+        "production": "green",
+        "page": "red",
+    }
     safe = escape(text)
     return f"[{colours[text]}]{safe}[/]" if text in colours else safe
 

@@ -33,7 +33,9 @@ Now = Annotated[datetime | None, typer.Option("--at", help="Look as of this time
 
 
 @objective.command("show")
-def objective_show(output: Output = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+def objective_show(
+    output: Output = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
     """The requirements sheet with its signatures, as Markdown or an HTML page.
 
     Example: penstock objective show -o objective.html
@@ -56,7 +58,9 @@ def objective_sign(
     """
     from penstock.cli import render
 
-    answer(lambda: project_at(where, environment, actor=actor).objective.sign(role=role, note=note), render.signed, as_json)
+    answer(
+        lambda: project_at(where, environment, actor=actor).objective.sign(role=role, note=note), render.signed, as_json
+    )
 
 
 # --- 2 data ---
@@ -97,7 +101,9 @@ def data_log(dataset: Dataset, where: Where = HERE, environment: Environment = N
 def data_show(
     reference: Versioned,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many rows.")] = 10,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write every row to this Parquet or CSV file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write every row to this Parquet or CSV file.")
+    ] = None,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -116,7 +122,9 @@ def data_show(
 
 
 @data.command("diff")
-def data_diff(before: Versioned, after: Versioned, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+def data_diff(
+    before: Versioned, after: Versioned, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
     """What changed between two versions: columns, parts, rows by key.
 
     Example: penstock data diff flights@3f9c2a flights
@@ -259,11 +267,15 @@ def train_log(run: RunName, where: Where = HERE, environment: Environment = None
 
 # --- 4 validate ---
 
-ModelName = Annotated[str | None, typer.Argument(metavar="VERSION", help="3, NAME@3 or a state; the newest judgement otherwise.")]
+ModelName = Annotated[
+    str | None, typer.Argument(metavar="VERSION", help="3, NAME@3 or a state; the newest judgement otherwise.")
+]
 
 
 @validate.command("show")
-def validate_show(version: ModelName = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+def validate_show(
+    version: ModelName = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
     """Each gate's outcome, with its interval and reason. Ends with 3 when the verdict is not PASS.
 
     Example: penstock validate show 3
@@ -276,7 +288,11 @@ def validate_show(version: ModelName = None, where: Where = HERE, environment: E
 
 @validate.command("card")
 def validate_card(
-    version: ModelName = None, output: Output = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+    version: ModelName = None,
+    output: Output = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
 ) -> None:
     """The model card, as Markdown or an HTML page.
 
@@ -329,7 +345,9 @@ def deliver_lacks(
 
 
 @deliver.command("refresh")
-def deliver_refresh(actor: Actor = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+def deliver_refresh(
+    actor: Actor = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
     """Give the endpoint the newest rows of its feature views.
 
     Example: penstock deliver refresh
@@ -385,7 +403,9 @@ def monitor_series(
     from penstock.cli import render
 
     answer(
-        lambda: project_at(where, environment).monitor.series(metric, subject=subject, model=model), render.series, as_json
+        lambda: project_at(where, environment).monitor.series(metric, subject=subject, model=model),
+        render.series,
+        as_json,
     )
 
 

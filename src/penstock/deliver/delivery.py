@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.bundle import Bundle, export, open_bundle
+from penstock.bundle import Bundle, export
 from penstock.deliver.promotion import move_back, move_up, record_deployment
 from penstock.deliver.registry import in_production
 from penstock.deliver.serving_state import (
@@ -21,6 +21,7 @@ from penstock.ledger import Deployment, Ledger, ModelVersion, Ref, SealedBundle,
 from penstock.project import ProjectFile
 from penstock.signing import load_signer
 from penstock.store import Store
+from penstock.validate import open_sealed
 
 KEPT = 3  # versions that stay in the serve directory, for a rollback that loads nothing from the store
 
@@ -69,7 +70,7 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -
         version = in_production(reader, project.config.name)
     if version is None:
         return None
-    bundle = bundle_of(project, ledger, store, version.bundle)
+    bundle = open_sealed(project, ledger, store, version.bundle)
     views = _views(project, ledger, store, bundle)
     present = read_state(_directory(project)).endpoints.get(project.config.deliver.endpoint)
     if present and present.current.bundle == version.bundle and present.current.views == views:
@@ -77,7 +78,9 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -
     if not views:
         return None
     with ledger.write() as transaction:
-        deployment = record_deployment(transaction, project, version, kind="refresh", actor=actor, reason="newer rows of its feature views")
+        deployment = record_deployment(
+            transaction, project, version, kind="refresh", actor=actor, reason="newer rows of its feature views"
+        )
         for source in {view.source for view in bundle.features.spec.stored}:
             ref = transaction.get(Ref, dataset=source, name="main")
             if ref:
@@ -103,16 +106,12 @@ def follow(project: ProjectFile, ledger: Ledger, store: Store, *, timeout: float
     return wait_applied(root, endpoint, newest[0].generation, timeout)
 
 
-def bundle_of(project: ProjectFile, ledger: Ledger, store: Store, digest: str) -> Bundle:
-    """Open a bundle of the project, verified, from the cache of exports."""
-    directory = _export(ledger, store, digest, project.home / "bundles")
-    return open_bundle(directory, trusted=_trusted(project))
-
-
-def _deploy(project: ProjectFile, ledger: Ledger, store: Store, deployment: Deployment, present: EndpointState | None) -> None:
+def _deploy(
+    project: ProjectFile, ledger: Ledger, store: Store, deployment: Deployment, present: EndpointState | None
+) -> None:
     root = _directory(project)
     _export(ledger, store, deployment.bundle, root / "bundles")
-    bundle = bundle_of(project, ledger, store, deployment.bundle)
+    bundle = open_sealed(project, ledger, store, deployment.bundle)
     views = _views(project, ledger, store, bundle)
     model = ServedModel(deployment.model, deployment.number, deployment.bundle, views)
     before = (present.current, *present.previous) if present else ()
@@ -128,7 +127,9 @@ def _views(project: ProjectFile, ledger: Ledger, store: Store, bundle: Bundle) -
         with ledger.read() as reader:
             ref = reader.get(Ref, dataset=view.source, name="main")
         if ref is None:
-            raise Damaged(f"dataset {view.source!r} has no version to serve feature view {view.name!r} from", hint="penstock run")
+            raise Damaged(
+                f"dataset {view.source!r} has no version to serve feature view {view.name!r} from", hint="penstock run"
+            )
         rows = bundle.features.view_rows(view.name, store.scan(ref.commit))
         digests[view.name] = write_view(_directory(project), view.name, rows)
     return digests
@@ -139,7 +140,7 @@ def _export(ledger: Ledger, store: Store, digest: str, directory: Path) -> Path:
         sealed = reader.get(SealedBundle, digest=digest)
     if sealed is None:
         raise Damaged(f"bundle {digest} is not in the ledger", hint="penstock deliver models")
-    return export(digest, store, sealed.signature, sealed.public_key, directory / digest)
+    return export(digest, store, sealed.signature, sealed.public_key, directory)
 
 
 def _trusted(project: ProjectFile) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def lacks(reader: Reader, project: ProjectFile, version: ModelVersion, state: st
     return tuple(lack for check in CHECKS for lack in check(hop))
 
 
-def move_up(ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, actor: str, reason: str) -> Deployment | None:
+def move_up(
+    ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, actor: str, reason: str
+) -> Deployment | None:
     """Move `version` to `state`; for production, also record the deployment that the endpoint follows.
 
     Raises GateRefused with everything that lacks, and changes nothing then.
@@ -63,7 +65,9 @@ def move_up(ledger: Ledger, project: ProjectFile, version: ModelVersion, state: 
         return record_deployment(transaction, project, version, kind="promote", actor=actor, reason=reason)
 
 
-def move_back(ledger: Ledger, project: ProjectFile, *, actor: str, reason: str, to: ModelVersion | None = None) -> Deployment:
+def move_back(
+    ledger: Ledger, project: ProjectFile, *, actor: str, reason: str, to: ModelVersion | None = None
+) -> Deployment:
     """Put the previous production version (or `to`) back. It was allowed before, so no gate is asked again."""
     with ledger.write() as transaction:
         current = in_production(transaction, project.config.name)
@@ -77,11 +81,15 @@ def move_back(ledger: Ledger, project: ProjectFile, *, actor: str, reason: str, 
         return record_deployment(transaction, project, back, kind="rollback", actor=actor, reason=reason)
 
 
-def approve(ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, name: str, role: str, reason: str) -> Approval:
+def approve(
+    ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, name: str, role: str, reason: str
+) -> Approval:
     """Record a person's yes to `version` entering `state`."""
     wanted = required_roles(project, state)
     if role not in wanted:
-        raise UsageError.unknown(f"role that {state} asks for", role, wanted, where=f"{project.path.name}: deliver.approvals.{state}")
+        raise UsageError.unknown(
+            f"role that {state} asks for", role, wanted, where=f"{project.path.name}: deliver.approvals.{state}"
+        )
     with ledger.write() as transaction:
         given = Approval(new_id(), version.model, version.number, state, name, role, reason, utc_now())
         transaction.add(given)
@@ -136,7 +144,8 @@ def _judged_against_this_objective(hop: Hop) -> Iterator[str]:
     evaluation = _evaluation(hop)
     now = agreement(hop.reader, hop.project).objective
     if evaluation and evaluation.objective != now:
-        yield f"an evaluation under objective {short(now)} (it was judged under {short(evaluation.objective)}): penstock run"
+        judged = short(evaluation.objective)
+        yield f"an evaluation under objective {short(now)} (it was judged under {judged}): penstock run"
 
 
 def _judged_against_this_champion(hop: Hop) -> Iterator[str]:

@@ -111,5 +111,8 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
             else:
                 yield from _differences(before[name], after[name], inner)
     elif canonical_json(before) != canonical_json(after):
-        short = all(isinstance(side, int | float | bool) or (isinstance(side, str) and len(side) < 24) for side in (before, after))
+        short = all(
+            isinstance(side, int | float | bool) or (isinstance(side, str) and len(side) < 24)
+            for side in (before, after)
+        )
         yield f"{path} {before} → {after}" if short else f"{path} changed"

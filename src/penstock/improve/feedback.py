@@ -37,12 +37,18 @@ def feedback_rows(given: pl.DataFrame, where: str, received: pl.Expr) -> pl.Data
         )
     unnamed = given.filter(pl.all_horizontal(pl.col(name).is_null() for name in sorted(names & {"prediction", "key"})))
     if not unnamed.is_empty():
-        raise UsageError(f"{unnamed.height} rows name neither a prediction nor a key", where=where, expected="one of them in each row")
+        raise UsageError(
+            f"{unnamed.height} rows name neither a prediction nor a key",
+            where=where,
+            expected="one of them in each row",
+        )
     columns = [
         _text(given, "prediction"),
         _text(given, "key"),
         _text(given, "label"),
-        given["at"].cast(pl.Datetime("us")).dt.replace_time_zone("UTC") if "at" in names else pl.Series("at", [None] * given.height),
+        given["at"].cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        if "at" in names
+        else pl.Series("at", [None] * given.height),
     ]
     table = pl.DataFrame(columns).with_columns(pl.col("at").cast(FEEDBACK["at"]).fill_null(received))
     return table.filter(pl.col("label").is_not_null())

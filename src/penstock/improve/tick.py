@@ -104,7 +104,13 @@ def _begin(project: ProjectFile, ledger: Ledger, ready: list[Due], now: datetime
         reason = "; ".join(one.reason for one in ready)
         action = Action(new_id(), key, RETRAIN, ", ".join(triggers), reason, "running", {}, now)
         tx.add(action)
-        tx.audit("improve.retrain", project.config.name, actor=ACTOR, reason=reason, payload={"triggers": triggers, "data": heads})
+        tx.audit(
+            "improve.retrain",
+            project.config.name,
+            actor=ACTOR,
+            reason=reason,
+            payload={"triggers": triggers, "data": heads},
+        )
         firing = tx.find(Alert, endpoint=project.config.deliver.endpoint, state="firing")
         for alert in firing:
             if f"alert {alert.rule.split(' ')[0]}" in triggers:
@@ -137,4 +143,3 @@ def _finish(ledger: Ledger, action: Action, turn: Turn | None) -> None:
         tx.put(action)
         if turn and turn.run_id:
             tx.link(node("action", action.id), node("run", turn.run_id), "started")
-

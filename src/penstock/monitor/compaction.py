@@ -51,13 +51,15 @@ class Compacted:
 def compact(project: ProjectFile, ledger: Ledger, store: Store) -> Compacted:
     """Append what is new in the log to the datasets. Idempotent; of several at once one acts."""
     time_column = project.config.data.time
-    predictions, bad_predictions = _append(project, ledger, store, "predictions", lambda r: prediction_rows(r, time_column))
+    predictions, bad_predictions = _append(
+        project, ledger, store, "predictions", lambda r: prediction_rows(r, time_column)
+    )
     feedback, bad_feedback = _append(project, ledger, store, "feedback", feedback_rows)
     return Compacted(predictions, feedback, (*bad_predictions, *bad_feedback))
 
 
 def prediction_rows(records: Iterable[Record], time_column: str | None) -> pl.DataFrame:
-    """Logged predictions as rows of PREDICTIONS; the time they are about is the request's, or when they were asked for."""
+    """Logged predictions as rows of PREDICTIONS; they are about the request's time, or the time they were asked at."""
     rows = [_prediction(record, time_column) for record in records if isinstance(record, PredictionRecord)]
     return pl.DataFrame(rows, schema=dict(PREDICTIONS), orient="row")
 

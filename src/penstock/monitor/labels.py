@@ -4,7 +4,12 @@ from typing import Any
 
 import polars as pl
 
-FEEDBACK = {"prediction": pl.String, "key": pl.String, "label": pl.String, "at": pl.Datetime("us", "UTC")}
+FEEDBACK: dict[str, pl.DataType | type[pl.DataType]] = {
+    "prediction": pl.String,
+    "key": pl.String,
+    "label": pl.String,
+    "at": pl.Datetime("us", "UTC"),
+}
 
 
 def plain(value: Any) -> str | None:

@@ -10,7 +10,6 @@ import polars as pl
 
 from penstock.bundle import Bundle
 from penstock.data import head
-from penstock.deliver import bundle_of
 from penstock.ledger import Alert, Cursor, Ledger, Reader, SeriesPoint, Transaction, node, utc_now
 from penstock.monitor.compaction import Compacted, compact
 from penstock.monitor.labels import FEEDBACK, joined
@@ -19,6 +18,7 @@ from penstock.monitor.rules import Change, judge
 from penstock.monitor.windows import Window, window_of, window_starts
 from penstock.project import ProjectFile
 from penstock.store import Store
+from penstock.validate import open_sealed
 
 ALL = "*"
 
@@ -96,7 +96,9 @@ def _rows(reader: Reader, store: Store, dataset: str) -> pl.LazyFrame | None:
 def _states(project: ProjectFile, light: pl.DataFrame, now: datetime) -> Iterator[tuple[datetime, list[Any]]]:
     """Each window that is over, with what its measures depend on: rows, labels, whether they are due."""
     every, labels_after = project.config.monitor.window, project.config.monitor.labels_after
-    counts = light.group_by("window").agg(pl.len(), pl.col("truth").is_not_null().sum().alias("labelled")).sort("window")
+    counts = (
+        light.group_by("window").agg(pl.len(), pl.col("truth").is_not_null().sum().alias("labelled")).sort("window")
+    )
     for start, rows, labelled in counts.iter_rows():
         window = window_of(start, every)
         if window.over(now):
@@ -119,7 +121,7 @@ def _points(
     found: list[tuple[str, Measure]] = []
     for (model, digest), part in rows.group_by("model", "bundle", maintain_order=True):
         if digest not in bundles:
-            bundles[digest] = bundle_of(project, ledger, store, digest)
+            bundles[digest] = open_sealed(project, ledger, store, digest)
         measures = [*service(part), *drifts(vectors_of(part, bundles[digest]), bundles[digest].profile)]
         measures += _quality(project, bundles[digest], part) if due else []
         found += [(model, one) for one in measures]

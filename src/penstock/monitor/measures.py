@@ -1,12 +1,12 @@
 """What is measured in one window: volume, latency, missing values, drift, and quality where labels have come.
 
-    volume         predictions
-    latency_p50    milliseconds; also latency_p95
-    labelled       share of the predictions whose truth is known
-    missing_rate   share of null values, per feature
-    psi            per feature against the model's training profile: the population stability index less
-                   what chance adds (`stats.drift`), never below 0; 0.1 is a small, 0.2 a marked change
-    roc_auc ...    every metric of the task, of the labelled predictions
+volume         predictions
+latency_p50    milliseconds; also latency_p95
+labelled       share of the predictions whose truth is known
+missing_rate   share of null values, per feature
+psi            per feature against the model's training profile: the population stability index less
+what chance adds (`stats.drift`), never below 0; 0.1 is a small, 0.2 a marked change
+roc_auc ...    every metric of the task, of the labelled predictions
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ def service(predictions: pl.DataFrame) -> Iterator[Measure]:
         value = milliseconds.quantile(share / 100, interpolation="linear")
         if value is not None:
             yield Measure(f"latency_p{share}", "", float(value), n)
-    yield Measure("labelled", "", float(predictions["truth"].is_not_null().mean() or 0.0), n)
+    yield Measure("labelled", "", predictions["truth"].count() / max(n, 1), n)
 
 
 def drifts(vectors: pl.DataFrame, reference: Profile) -> Iterator[Measure]:

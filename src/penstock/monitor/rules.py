@@ -28,7 +28,9 @@ def rule_name(rule: AlertRule) -> str:
     return f"{name} for {rule.windows} windows" if rule.windows > 1 else name
 
 
-def judge(rule: AlertRule, endpoint: str, points: Sequence[SeriesPoint], firing: Sequence[Alert], now: datetime) -> Iterator[Change]:
+def judge(
+    rule: AlertRule, endpoint: str, points: Sequence[SeriesPoint], firing: Sequence[Alert], now: datetime
+) -> Iterator[Change]:
     """What the newest windows mean for a rule.
 
     points   of the rule's metric, all models together, any order
@@ -66,7 +68,8 @@ def _opened(rule: AlertRule, name: str, endpoint: str, point: SeriesPoint, now: 
     bound = rule.above if rule.above is not None else rule.below
     assert bound is not None  # AlertRule has one
     subject = f" of {point.subject}" if point.subject else ""
-    message = f"{point.metric}{subject} was {point.value:.4g} in the window from {point.window_start:%Y-%m-%d %H:%M}, n = {point.n:,}"
+    window = f"the window from {point.window_start:%Y-%m-%d %H:%M}, n = {point.n:,}"
+    message = f"{point.metric}{subject} was {point.value:.4g} in {window}"
     alert = Alert(
         id=new_id(),
         endpoint=endpoint,

@@ -4,6 +4,6 @@ A signature binds to the digest of the objective: change a word of it and it mus
 """
 
 from penstock.objective.sheet import sheet
-from penstock.objective.signing import Agreement, agreement, objective_digest, sign
+from penstock.objective.signing import Agreement, agreement, objective_digest, require_objective, sign
 
-__all__ = ["Agreement", "agreement", "objective_digest", "sheet", "sign"]
+__all__ = ["Agreement", "agreement", "objective_digest", "require_objective", "sheet", "sign"]

@@ -60,4 +60,6 @@ def _signatures(agreement: Agreement) -> Iterator[Text | Table]:
     else:
         yield Text("Nobody has signed this text yet: penstock objective sign --as NAME --role ROLE")
     if agreement.outdated:
-        yield Text(f"{len(agreement.outdated)} earlier signatures are void: the objective has changed since.", note=True)
+        yield Text(
+            f"{len(agreement.outdated)} earlier signatures are void: the objective has changed since.", note=True
+        )

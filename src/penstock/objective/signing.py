@@ -54,7 +54,9 @@ def sign(ledger: Ledger, project: ProjectFile, *, name: str, role: str, note: st
         transaction.add(signed)
         transaction.link(node("objective", digest), node("signoff", signed.id), "signed")
         subject = f"objective {short(digest)}"
-        transaction.audit("objective.sign", subject, actor=name, reason=note, payload={"objective": digest, "role": role})
+        transaction.audit(
+            "objective.sign", subject, actor=name, reason=note, payload={"objective": digest, "role": role}
+        )
     return signed
 
 

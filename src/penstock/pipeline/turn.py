@@ -123,8 +123,12 @@ class _Turner:
     def model(self, commits: Mapping[str, str]) -> Turn:
         """Train, judge and register."""
         require_objective(self.project)
-        made = self._step(Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits)))
-        trained = self._step(Step("train", plan.train_inputs(self.project, made.key), lambda: self._train(made, commits)))
+        made = self._step(
+            Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits))
+        )
+        trained = self._step(
+            Step("train", plan.train_inputs(self.project, made.key), lambda: self._train(made, commits))
+        )
         run_id, bundle = str(trained.outputs["run"]), str(trained.outputs["bundle"])
         rival = self._rival(bundle)
         holdout = str(made.outputs["holdout"])
@@ -205,7 +209,9 @@ class _Turner:
     def _step(self, step: Step) -> Outcome:
         self._start(step.name)
         outcome = run_step(self.ledger, step)
-        result = ", ".join(f"{name} {_text(value)}" for name, value in outcome.outputs.items() if isinstance(value, str))
+        result = ", ".join(
+            f"{name} {_text(value)}" for name, value in outcome.outputs.items() if isinstance(value, str)
+        )
         self._end(Event(step.name, "cached" if outcome.cached else "done", outcome.why, result, outcome.seconds))
         return outcome
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #1c2733; max-width: 60rem; margin: 2.5rem auto; padding: 0 1.25rem; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #1c2733; }
+body { max-width: 60rem; margin: 2.5rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0 1rem; font-size: .93rem; }
 th, td { text-align: left; padding: .38rem .7rem; border-bottom: 1px solid #dde3ea; vertical-align: top; }
@@ -105,7 +106,7 @@ def _html(block: Block) -> str:
     if isinstance(block, Heading):
         return f"<h2>{escape(block.text)}</h2>"
     if isinstance(block, Text):
-        return f'<p{" class=note" if block.note else ""}>{escape(block.text)}</p>'
+        return f"<p{' class=note' if block.note else ''}>{escape(block.text)}</p>"
     if isinstance(block, Figure):
         return f"<figure>{block.svg}<figcaption><p class=note>{escape(block.caption)}</p></figcaption></figure>"
     head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
