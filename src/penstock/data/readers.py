@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from penstock.data import csvfile
-from penstock.data.rules import RESERVED, ROW
+from penstock.data.rules import ROW, is_reserved
 from penstock.data.sources import Input
 from penstock.errors import ContractBroken, FunctionError
 
@@ -93,7 +93,7 @@ def _parquet(path: Path, name: str, scratch: Path) -> Raw:
 
 
 def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0) -> pl.LazyFrame:
-    taken = [column for column in columns if column in RESERVED]
+    taken = [column for column in columns if is_reserved(column)]
     if taken:
         raise ContractBroken(f"the column name {taken[0]!r} is reserved", where=name, hint="rename the column")
     return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))

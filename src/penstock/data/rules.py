@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from penstock.data.contract import Column, Contract
-from penstock.data.dtypes import KNOWN, dtype_of, logical, type_name
+from penstock.data.dtypes import KNOWN, dtype_of, is_pattern, logical, type_name
 from penstock.data.text import parsed, present, readable
 from penstock.errors import UsageError, did_you_mean
 
@@ -25,6 +25,11 @@ HEAD = 1_000  # rows that tell whether a text column changed its type
 
 Fault = tuple[tuple[str | int, ...], str, str | None]
 Change = dict[str, object]
+
+
+def is_reserved(column: str) -> bool:
+    """Whether rows cannot have a column of this name."""
+    return column in RESERVED or column.startswith(RAW) or is_pattern(column)
 
 
 @dataclass(frozen=True)
@@ -285,7 +290,7 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
     except UsageError:
         yield (*path, "type"), f"unknown type {column.type!r}{did_you_mean(column.type.capitalize(), KNOWN)}", None
         return
-    if name in RESERVED or name.startswith(RAW):
+    if is_reserved(name):
         yield path, f"the name {name!r} is reserved", None
     for side in ("min", "max"):
         if (value := getattr(column, side)) is not None and (what := _raised(bound, column, value)):
@@ -327,5 +332,7 @@ def _raised(function: Any, *arguments: Any) -> str:
     try:
         function(*arguments)
     except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
-        return str(error).splitlines()[0]
+        lines = str(error).splitlines()
+        # what is wrong with a regular expression stands below a picture of it
+        return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
     return ""

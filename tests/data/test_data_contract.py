@@ -1,0 +1,99 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from penstock.data import Contract, load_contract, parse_contract
+from penstock.errors import ConfigError
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        parse_contract(text, "flights.yaml")
+    return [str(problem) for problem in error.value.problems]
+
+
+def test_a_whole_contract() -> None:
+    contract = parse_contract("""
+columns:
+  id: {type: Int64, nullable: false, unique: true}
+  delay: {type: Float64, min: -60, max: 3000, unit: min, missing: NA}
+  carrier: {type: String, values: [AA, UA], pattern: "^[A-Z]", description: "who ${flies}"}
+  day: {type: Date, format: "%d/%m/%Y", min: 2013-01-01}
+keys: id
+rows: {min: 10}
+freshness: 31d
+rules: [{name: r, expression: delay > 0, severity: warn}]
+allow_new: true
+""")
+    assert contract.columns["delay"].missing == ("NA",)
+    assert contract.columns["carrier"].description == "who ${flies}"
+    assert contract.keys == ("id",)
+    assert contract.freshness == timedelta(days=31)
+    assert contract.required("id")
+    assert not contract.required("day")
+    assert parse_contract("columns: {}") == Contract(columns={})
+
+
+def test_every_problem_has_its_line() -> None:
+    assert problems("""\
+columns:
+  id: {type: Int64, nulable: false}
+  delay: {}
+rows: {min: many}
+rule: []
+""") == [
+        "flights.yaml:2:21: unknown key 'nulable' (did you mean 'nullable'?)",
+        "flights.yaml:3:3: `columns.delay.type` is missing",
+        "flights.yaml:4:13: `rows.min`: Input should be a valid integer, unable to parse string as an integer",
+        "flights.yaml:5:1: unknown key 'rule' (did you mean 'rules'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        ("{type: Float}", "unknown type 'Float' (did you mean 'Float64'?)"),
+        ("{type: string}", "unknown type 'string' (did you mean 'String'?)"),
+        ("{type: Int64, min: lots}", "could not convert"),
+        ("{type: Date, max: soon}", "'soon' is not Date"),
+        ("{type: String, min: 3}", "a String column has no bounds"),
+        ("{type: Int64, values: [1, two]}", "not all of them are Int64"),
+        ("{type: Int64, pattern: x}", "a Int64 column has no pattern"),
+        ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),
+        ("{type: Int64, format: '%d'}", "a Int64 column has no format"),
+    ],
+)
+def test_a_column_that_makes_no_sense(column: str, what: str) -> None:
+    (problem,) = problems(f"columns: {{a: {column}}}")
+    assert problem.startswith("flights.yaml:1:")
+    assert what in problem
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        ("a >", "unable to parse"),
+        ("b > 1", "unknown column 'b'"),
+        ("a + 1", "it gives a Float64"),
+        ("s > 1", "cannot compare"),
+    ],
+)
+def test_a_rule_that_makes_no_sense(expression: str, what: str) -> None:
+    (problem,) = problems(
+        f"columns: {{a: {{type: Float64}}, s: {{type: String}}}}\nrules: [{{name: r, expression: '{expression}'}}]"
+    )
+    assert problem.startswith("flights.yaml:2:")
+    assert what in problem
+
+
+def test_keys_must_be_columns() -> None:
+    assert problems("columns: {flight: {type: Int64}}\nkeys: [fligth]") == [
+        "flights.yaml:2:8: unknown column 'fligth' (did you mean 'flight'?)"
+    ]
+
+
+def test_broken_yaml_and_a_missing_file(tmp_path: Path) -> None:
+    assert problems("columns: {a: [}")[0].startswith("flights.yaml:1:")
+    with pytest.raises(ConfigError, match="no such contract"):
+        load_contract(tmp_path / "none.yaml")

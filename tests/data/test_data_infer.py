@@ -1,0 +1,140 @@
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing.parametric import dataframes
+
+from penstock.data import check, infer_contract, parse_contract
+from penstock.data.infer import quoted
+from penstock.data.rules import is_reserved
+
+
+def inferred(*values: str | None) -> tuple[str, str | None, tuple[str, ...]]:
+    rows = pl.DataFrame({"x": list(values)}, schema={"x": pl.String})
+    found = infer_contract(rows, text=True).contract.columns["x"]
+    return found.type, found.format, found.missing
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("1", "2"), ("Int64", None, ())),
+        (("0", "1"), ("Int64", None, ())),
+        (("1", "2.5"), ("Float64", None, ())),
+        (("1", "NA", "?"), ("Int64", None, ("?", "NA"))),
+        (("true", "False", "NA"), ("Boolean", None, ("NA",))),
+        (("2013-01-01", ""), ("Date", None, ())),
+        (("2013-01-01T05:00", "2013-01-01 05:00:00"), ("Datetime[us]", None, ())),
+        (("2013-01-01T05:00:00Z",), ("Datetime[us, UTC]", None, ())),
+        (("31/01/2013", "01/02/2013"), ("Date", "%d/%m/%Y", ())),
+        (("01/31/2013 05:00",), ("Datetime[us]", "%m/%d/%Y %H:%M", ())),
+        (("01/02/2013",), ("String", None, ())),
+        (("1", "x"), ("String", None, ())),
+        (("007", "8"), ("String", None, ())),
+        (("12345678901234567890", "1"), ("String", None, ())),
+        (("1,5", "2"), ("String", None, ())),
+        (("", None), ("String", None, ())),
+        (("NA", "NA"), ("String", None, ())),
+        ((), ("String", None, ())),
+    ],
+)
+def test_types_of_text(values: tuple[str | None, ...], expected: tuple[str, str | None, tuple[str, ...]]) -> None:
+    assert inferred(*values) == expected
+
+
+def test_a_late_value_counts_too() -> None:
+    assert inferred(*["1"] * 5000, "x")[0] == "String"
+    assert inferred(*["1"] * 5000, "2.5")[0] == "Float64"
+
+
+def test_many_rows_without_a_gap_are_not_nullable() -> None:
+    rows = pl.DataFrame({"full": range(200), "gap": [None, *range(199)], "none": [None] * 200})
+    columns = infer_contract(rows).contract.columns
+    assert [columns[name].nullable for name in ("full", "gap", "none")] == [False, True, True]
+    assert columns["none"].type == "String"
+    assert infer_contract(rows.head(5)).contract.columns["full"].nullable
+
+
+def test_a_key_only_if_it_is_one() -> None:
+    rows = pl.DataFrame({"id": [1, 2], "same": [1, 1]})
+    assert infer_contract(rows, keys=["id"]).contract.keys == ("id",)
+    draft = infer_contract(rows, keys=["same"])
+    assert draft.contract.keys == ()
+    assert "# keys: [same] was asked for" in draft.text
+
+
+def test_the_draft_explains_every_column() -> None:
+    rows = pl.DataFrame({"delay": ["5", "NA", "-3"], "carrier": ["AA", "UA", "AA"]})
+    lines = infer_contract(rows, text=True).text.splitlines()
+    assert "  delay: {type: Int64, nullable: true, missing: [NA]}  # 1 of 3 missing; -3 to 5" in lines
+    assert "  carrier: {type: String, nullable: true}  # never missing; AA, UA" in lines
+
+
+def test_types_that_parquet_can_hold() -> None:
+    rows = pl.DataFrame(
+        {
+            "list": [[1], None],
+            "struct": [{"a": 1, "b c": "x"}, None],
+            "category": pl.Series(["x", None], dtype=pl.Categorical),
+            "utc": [datetime(2013, 1, 1, tzinfo=UTC), None],
+            "day": [date(2013, 1, 1), None],
+            "bytes": [b"x", None],
+        }
+    )
+    draft = infer_contract(rows)
+    assert parse_contract(draft.text) == draft.contract
+    assert check(draft.contract, rows).ok
+
+
+odd_names = st.text(min_size=1, max_size=12).filter(lambda name: not is_reserved(name))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    dataframes(
+        min_cols=1,
+        max_cols=5,
+        max_size=8,
+        allow_null=True,
+        excluded_dtypes=[pl.Decimal, pl.Object, pl.Struct, pl.Array],
+    ),
+    st.lists(odd_names, min_size=5, max_size=5, unique=True),
+)
+def test_a_draft_is_always_kept_by_the_rows_it_came_from(frame: pl.DataFrame, names: list[str]) -> None:
+    rows = frame.rename(dict(zip(frame.columns, names, strict=False)))
+    draft = infer_contract(rows)
+    read = parse_contract(draft.text)
+    assert read == draft.contract
+    assert check(read, rows).ok
+
+
+cells = st.one_of(
+    st.none(),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["", "NA", "1", "2.5", "-0", "007", "1e5", "true", "2013-01-01", "31/12/2013", "nan", "inf", " 3 ", "?"]
+    ),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.datetimes().map(str),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(cells, max_size=12), st.integers(1, 4))
+def test_a_draft_of_text_is_kept_by_that_text(values: list[str | None], copies: int) -> None:
+    rows = pl.DataFrame(
+        {"x": values * copies, "y": ["k"] * (len(values) * copies)}, schema={"x": pl.String, "y": pl.String}
+    )
+    draft = infer_contract(rows, text=True)
+    read = parse_contract(draft.text)
+    assert read == draft.contract
+    assert check(read, rows, text=True).ok
+
+
+@given(st.text(max_size=20))
+def test_any_text_can_be_quoted(text: str) -> None:
+    contract = parse_contract(f"columns:\n  a: {{type: String, description: {quoted(text)}}}")
+    assert contract.columns["a"].description == text

@@ -1,0 +1,114 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from penstock.data.readers import Raw, explained, open_input
+from penstock.data.sources import inputs_of
+from penstock.errors import ContractBroken, FunctionError, UserCodeError
+
+
+def read(root: Path, source: str, data: bytes | None = None) -> Iterator[Raw]:
+    if data is not None:
+        (root / source).write_bytes(data)
+    (one,) = inputs_of(root, source)
+    return open_input(root, one, root)
+
+
+def rows(raw: Raw) -> list[tuple[object, ...]]:
+    with explained(raw):
+        return raw.rows.collect().rows()
+
+
+def test_csv_is_text_with_row_numbers(tmp_path: Path) -> None:
+    (raw,) = read(tmp_path, "a.csv", b'\xef\xbb\xbf\na;b\n1;"x;\ny"\n\n;\n3;z\n')
+    assert raw.text
+    assert rows(raw) == [(1, "1", "x;\ny"), (4, "3", "z")]
+
+
+def test_a_short_line_lacks_values(tmp_path: Path) -> None:
+    (raw,) = read(tmp_path, "a.csv", b"a,b\n1\n3,4\n")
+    assert rows(raw) == [(1, "1", None), (2, "3", "4")]
+
+
+def test_a_line_that_is_too_long_is_named(tmp_path: Path) -> None:
+    (raw,) = read(tmp_path, "a.csv", b"a,b\n1,2\n3,4,5\n")
+    with pytest.raises(ContractBroken) as broken:
+        rows(raw)
+    assert str(broken.value).startswith("a.csv: cannot be read: line 3 has 3 cells, the header 2")
+
+
+def test_a_header_alone_is_no_rows(tmp_path: Path) -> None:
+    (raw,) = read(tmp_path, "a.csv", b"a,b\n")
+    assert rows(raw) == []
+    assert list(raw.schema) == ["a", "b"]
+
+
+def test_ndjson_is_text_whatever_the_values_are(tmp_path: Path) -> None:
+    data = b'{"a": 1, "b": "x"}\n{"a": "q", "c": true}\n{"a": 2.5, "b": null, "d": {"k": [1]}}\n'
+    (raw,) = read(tmp_path, "a.ndjson", data)
+    assert raw.text
+    assert rows(raw) == [
+        (1, "1", "x", None, None),
+        (2, "q", None, "true", None),
+        (3, "2.5", None, None, '{"k": [1]}'),
+    ]
+
+
+def test_broken_ndjson(tmp_path: Path) -> None:
+    with pytest.raises(ContractBroken, match="cannot be read"):
+        list(read(tmp_path, "a.jsonl", b'{"a": 1}\nnot json\n'))
+    with pytest.raises(ContractBroken, match="empty"):
+        list(read(tmp_path, "b.jsonl", b""))
+
+
+def test_parquet_has_types(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [1, 2]}).write_parquet(tmp_path / "a.parquet")
+    (raw,) = read(tmp_path, "a.parquet")
+    assert not raw.text
+    assert raw.schema == {"a": pl.Int64()}
+    assert rows(raw) == [(1, 1), (2, 2)]
+
+
+def test_a_file_that_is_not_parquet(tmp_path: Path) -> None:
+    with pytest.raises(ContractBroken, match="cannot be read"):
+        list(read(tmp_path, "a.parquet", b"no parquet at all"))
+
+
+@pytest.mark.parametrize("name", ["__row__", "*", "^a.*$"])
+def test_a_reserved_column(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ContractBroken, match="reserved"):
+        list(read(tmp_path, "a.csv", f"a,{name}\n1,2\n".encode()))
+
+
+@pytest.mark.parametrize(
+    "result", ["pl.DataFrame(d)", "pl.LazyFrame(d)", "iter([pl.DataFrame(d)])", "[pl.DataFrame(d)]"]
+)
+def test_a_function_gives_frames(tmp_path: Path, result: str) -> None:
+    (tmp_path / "pipeline.py").write_text(
+        f"import polars as pl\ndef rows():\n    d = {{'a': [1]}}\n    return {result}\n"
+    )
+    (raw,) = read(tmp_path, "pipeline:rows")
+    assert rows(raw) == [(1, 1)]
+
+
+def test_a_generator_is_numbered_through(tmp_path: Path) -> None:
+    code = "import polars as pl\ndef rows():\n    for n in range(2):\n        yield pl.DataFrame({'a': [n, n]})\n"
+    (tmp_path / "pipeline.py").write_text(code)
+    assert [rows(raw) for raw in read(tmp_path, "pipeline:rows")] == [[(1, 0), (2, 0)], [(3, 1), (4, 1)]]
+
+
+def test_a_generator_that_raises_names_the_line(tmp_path: Path) -> None:
+    code = "import polars as pl\ndef rows():\n    yield pl.DataFrame({'a': [1]})\n    raise ValueError('no more')\n"
+    (tmp_path / "pipeline.py").write_text(code)
+    with pytest.raises(UserCodeError, match="no more") as error:
+        list(read(tmp_path, "pipeline:rows"))
+    assert error.value.where == "pipeline.py:4"
+
+
+@pytest.mark.parametrize("body", ["return 5", "return iter([])", "return iter([5])"])
+def test_a_function_that_gives_something_else(tmp_path: Path, body: str) -> None:
+    (tmp_path / "pipeline.py").write_text(f"def rows():\n    {body}\n")
+    with pytest.raises(FunctionError):
+        list(read(tmp_path, "pipeline:rows"))

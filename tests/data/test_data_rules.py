@@ -1,0 +1,122 @@
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from penstock.data import check, parse_contract
+from penstock.data.rules import annotated, head_changes, schema_changes, stale
+
+FLIGHTS = parse_contract("""
+columns:
+  id: {type: Int64, nullable: false}
+  delay: {type: Float64, min: -60, max: 3000}
+  carrier: {type: String, values: [AA, UA], pattern: "^A"}
+  day: {type: Date, min: 2013-01-01}
+rules:
+  - {name: known delay of AA, expression: carrier <> 'AA' OR delay IS NOT NULL}
+  - {name: early, expression: delay >= 0, severity: warn}
+""")
+GOOD = {"id": 1, "delay": 5.0, "carrier": "AA", "day": date(2013, 1, 1)}
+
+
+def reasons(**changed: object) -> dict[str, int]:
+    schema = {"id": pl.Int64, "delay": pl.Float64, "carrier": pl.String, "day": pl.Date}
+    return dict(check(FLIGHTS, pl.DataFrame([{**GOOD, **changed}], schema=schema)).reasons)
+
+
+def test_a_good_row() -> None:
+    assert reasons() == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"id": None}, {"id: missing"}),
+        ({"delay": -61.0}, {"delay: below -60"}),
+        ({"delay": 3001.0}, {"delay: above 3000"}),
+        ({"delay": -60.0}, set()),
+        ({"carrier": "UA"}, {"carrier: does not match ^A"}),
+        ({"carrier": "XX"}, {"carrier: not one of the values", "carrier: does not match ^A"}),
+        ({"carrier": None}, set()),
+        ({"day": date(2012, 12, 31)}, {"day: below 2013-01-01"}),
+        ({"delay": None}, {"known delay of AA"}),
+        ({"delay": float("nan"), "carrier": None}, set()),
+    ],
+)
+def test_each_rule(changed: dict[str, object], expected: set[str]) -> None:
+    assert set(reasons(**changed)) == expected
+
+
+def test_a_condition_that_is_unknown_holds_as_in_sql() -> None:
+    assert "early" not in reasons(delay=None)
+    assert check(FLIGHTS, pl.DataFrame([{**GOOD, "delay": -1.0}])).warnings == {"early": 1}
+
+
+def test_a_missing_float_may_be_nan() -> None:
+    contract = parse_contract("columns: {x: {type: Float64, nullable: false, max: 1}}")
+    assert check(contract, pl.DataFrame({"x": [float("nan"), None]})).reasons == {"x: missing": 2}
+
+
+def test_text_is_parsed_and_says_what_does_not_parse() -> None:
+    raw = pl.DataFrame(
+        {"id": ["1", "x", ""], "delay": [" 2.5", "-", None], "carrier": ["AA"] * 3, "day": ["2013-01-01"] * 3}
+    )
+    checked = check(FLIGHTS, raw, text=True)
+    assert checked.reasons == {"id: not Int64": 1, "delay: not Float64": 1, "id: missing": 1, "known delay of AA": 2}
+    assert checked.bad_rows == 2
+    assert not checked.ok
+
+
+def test_schema_changes_come_before_any_cast() -> None:
+    changed = pl.DataFrame({"id": ["1"], "delay": [1], "carrier": ["AA"], "gate": ["B2"]})
+    checked = check(FLIGHTS, changed)
+    assert [tuple(change.values()) for change in checked.changes] == [
+        ("id", "type changed", "Int64", "String"),
+        ("delay", "type changed", "Float64", "Int64"),
+        ("day", "missing", "Date", "nothing"),
+        ("gate", "added", "nothing", "String"),
+    ]
+
+
+def test_order_encoding_and_empty_columns_are_no_change() -> None:
+    frame = pl.DataFrame({"day": [None], "carrier": pl.Series(["AA"], dtype=pl.Categorical), "delay": [1.0], "id": [1]})
+    assert check(FLIGHTS, frame).ok
+
+
+def test_new_columns_may_be_allowed() -> None:
+    contract = parse_contract("columns: {a: {type: Int64}}\nallow_new: true")
+    assert schema_changes(contract, {"a": pl.Int64(), "b": pl.Int64()}, text=False) == []
+
+
+def test_a_text_column_that_mostly_does_not_parse_changed_its_type() -> None:
+    contract = parse_contract("columns: {a: {type: Int64}}")
+    (change,) = head_changes(contract, pl.DataFrame({"a": ["1", "2 km", "3 km"]}))
+    assert change["change"] == "type changed"
+    assert change["found"] == "text such as '2 km'"
+    assert head_changes(contract, pl.DataFrame({"a": ["1", "2", "3 km"]})) == []
+    assert head_changes(contract, pl.DataFrame({"a": ["", None]}, schema={"a": pl.String})) == []
+
+
+def test_keys_unique_columns_and_row_count() -> None:
+    contract = parse_contract(
+        "columns: {a: {type: Int64}, b: {type: Int64}, c: {type: Int64, unique: true}}\nkeys: [a, b]\nrows: {min: 9}"
+    )
+    checked = check(contract, pl.DataFrame({"a": [1, 1, 2], "b": [1, 1, 1], "c": [None, None, 3]}))
+    assert [fault["rule"] for fault in checked.broken] == ["rows", "a + b is unique"]
+    assert checked.broken[1]["example"] == "a=1, b=1 (2 times)"
+
+
+def test_only_the_rows_own_parts_of_text_stay(tmp_path: object) -> None:
+    raw = pl.DataFrame({"id": ["x"], "delay": ["y"], "carrier": ["AA"], "day": ["2013-01-01"]})
+    (row,) = annotated(raw.lazy(), FLIGHTS, raw.schema, text=True).collect().to_dicts()
+    assert (row["__raw__:id"], row["id"]) == ("x", None)
+    assert row["__reasons__"] == ["id: not Int64", "delay: not Float64", "known delay of AA"]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_freshness(zone: str | None) -> None:
+    times = pl.Series([datetime(2013, 1, 1)]).dt.replace_time_zone(zone)
+    frame, now = pl.LazyFrame({"t": times}), datetime(2013, 2, 1, tzinfo=UTC)
+    assert stale(frame, "t", timedelta(days=31), now) == []
+    (fault,) = stale(frame, "t", timedelta(days=30), now)
+    assert fault["rule"] == "freshness"

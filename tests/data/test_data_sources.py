@@ -1,0 +1,84 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.data.sources import inputs_of, is_function
+from penstock.errors import UsageError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+
+
+def test_a_glob_lists_files_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "data/b.csv", "data/a.csv", "data/deep/c.csv", "data/.hidden.csv")
+    assert [one.name for one in inputs_of(tmp_path, "data/*.csv")] == ["data/a.csv", "data/b.csv"]
+    assert len(inputs_of(tmp_path, "data/**/*.csv")) == 3
+
+
+def test_a_file_whose_name_looks_like_a_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "a[1].csv", "a1.csv")
+    assert [one.name for one in inputs_of(tmp_path, "a[1].csv")] == ["a[1].csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [("a.csv", "csv"), ("a.TSV", "csv"), ("a.csv.gz", "csv"), ("a.pq", "parquet"), ("a.jsonl", "ndjson")],
+)
+def test_format_by_name(tmp_path: Path, name: str, format_: str) -> None:
+    touch(tmp_path, name)
+    (one,) = inputs_of(tmp_path, name)
+    assert one.format == format_
+
+
+def test_a_known_file_is_not_read_again(tmp_path: Path) -> None:
+    touch(tmp_path, "a.csv")
+    (one,) = inputs_of(tmp_path, "a.csv")
+    known = {"a.csv": {"size": one.size, "mtime_ns": one.mtime_ns, "digest": "remembered"}}
+    assert inputs_of(tmp_path, "a.csv", known)[0].digest == "remembered"
+    os.utime(tmp_path / "a.csv", ns=(1, 1))
+    assert inputs_of(tmp_path, "a.csv", known)[0].digest == one.digest
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    touch(tmp_path, "a.csv")
+    (one,) = inputs_of(tmp_path, "a.csv")
+    assert not one.changed_since()
+    (tmp_path / "a.csv").write_text("longer than before")
+    assert one.changed_since()
+    (tmp_path / "a.csv").unlink()
+    assert one.changed_since()
+
+
+def test_a_source_that_matches_nothing_says_what_is_there(tmp_path: Path) -> None:
+    touch(tmp_path, "data/flights.csv")
+    with pytest.raises(UsageError) as error:
+        inputs_of(tmp_path, "data/flihgts.csv")
+    assert "flights.csv" in str(error.value)
+    with pytest.raises(UsageError, match=r"data/\*\.csv"):
+        inputs_of(tmp_path, "data")
+
+
+def test_an_unknown_kind_of_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.xlsx")
+    with pytest.raises(UsageError) as error:
+        inputs_of(tmp_path, "a.xlsx")
+    assert ".parquet" in str(error.value)
+
+
+def test_a_function_is_named_by_its_code(tmp_path: Path) -> None:
+    (tmp_path / "sources.py").write_text("import helper\ndef flights():\n    return helper.rows()\n")
+    (tmp_path / "helper.py").write_text("def rows():\n    raise RuntimeError\n")
+    before = inputs_of(tmp_path, "sources:flights")
+    assert inputs_of(tmp_path, "sources:flights") == before
+    (tmp_path / "helper.py").write_text("def rows():\n    raise ValueError\n")
+    assert inputs_of(tmp_path, "sources:flights") != before
+
+
+def test_what_is_a_function() -> None:
+    assert is_function("pipeline:flights")
+    assert not is_function("data/*.csv")
