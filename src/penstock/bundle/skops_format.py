@@ -2,9 +2,9 @@
 
 An archive holds `schema.json`, a tree of nodes that name the types to build, and arrays. skops names
 arrays and shared objects by memory address; here they are numbered by first appearance, times are
-fixed and every `n_jobs` is 1 (threads cost a single row more than they save, and sum in another order),
+fixed and every thread count is 1 (threads cost a single row more than they save, and sum in another order),
 so that equal models are equal bytes. The content hash leaves out what does not change a prediction:
-shared identities, spent random generators, skops's version and LightGBM's training parameters.
+shared identities, spent seeds and generators, skops's version and LightGBM's training parameters.
 """
 
 import io
@@ -31,7 +31,9 @@ MAX_NODES = 5_000_000
 _MEMBER = re.compile(r"schema\.json|\d+\.(npy|bin)")
 _USER_MODULE = re.compile(r"^penstock_project_[0-9a-f]+\.")  # the name under which the user's modules are imported
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_SPENT = frozenset({"RandomGeneratorNode", "RandomStateNode"})
+_THREADS = frozenset({"n_jobs", "n_threads", "num_threads"})
+_SPENT_NODES = frozenset({"RandomGeneratorNode", "RandomStateNode"})
+_SPENT_KEYS = frozenset({"__id__", "_random_seed", "random_state"})
 
 
 def holds(estimator: Any) -> bool:
@@ -196,9 +198,9 @@ def _type_of(node: dict[str, Any]) -> str:
 def _one_thread(schema: dict[str, Any]) -> None:
     for node in _nodes(schema):
         content = node.get("content")
-        jobs = content.get("n_jobs") if isinstance(content, dict) else None
-        if isinstance(jobs, dict) and jobs.get("__loader__") == "JsonNode":
-            jobs["content"] = "1"
+        for key in _THREADS & content.keys() if isinstance(content, dict) else ():
+            if content[key].get("__loader__") == "JsonNode":
+                content[key]["content"] = "1"
 
 
 def _renumber(schema: dict[str, Any], members: dict[str, bytes]) -> dict[str, bytes]:
@@ -253,12 +255,12 @@ def _canonical(value: Any, digests: dict[str, str]) -> Any:
         return value
     if value.get("__loader__") == "JsonNode":
         return _without_parameters(value["content"])
-    if value.get("__loader__") in _SPENT:
+    if value.get("__loader__") in _SPENT_NODES:
         return value["__loader__"]
     if isinstance(value.get("file"), str):
         return {**{key: child for key, child in value.items() if key != "__id__"}, "file": digests[value["file"]]}
     # An object's keys are in the order of its code; lists keep theirs through `key_types`.
-    return {key: _canonical(child, digests) for key, child in value.items() if key not in ("__id__", "_random_seed")}
+    return {key: _canonical(child, digests) for key, child in value.items() if key not in _SPENT_KEYS}
 
 
 def _without_parameters(content: str) -> str:
