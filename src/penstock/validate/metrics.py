@@ -270,37 +270,43 @@ def _r2(sums: Array) -> Array:
 # --- functions of ranks --------------------------------------------------------------------------
 
 
-def _ranked(area: Callable[[Array, Array], Array]) -> Callable[[Sample], Statistic]:
-    """A statistic of the true and false positives counted from the highest score down, ties together."""
-
-    def statistic(sample: Sample) -> Statistic:
-        order = np.argsort(-sample.scores, kind="stable")
-        ranked, events = sample.scores[order], sample.y[order]
-        ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-
-        def weighted(weights: Weights) -> Array:
-            drawn = weights[:, order]
-            true = np.cumsum(drawn * events, axis=1)[:, ends]
-            return area(true, np.cumsum(drawn, axis=1)[:, ends] - true)
-
-        return weighted
-
-    return statistic
+def _descending(scores: Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows from the highest score down, and in that order the last row of each run of equal scores."""
+    order = np.argsort(-scores, kind="stable")
+    return order, np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
 
 
-def _steps(cumulated: Array) -> Array:
-    return np.diff(cumulated, axis=1, prepend=0)
+def _roc_auc(sample: Sample) -> Statistic:
+    """Area under the curve of true over false positives, ties as one slanted step."""
+    order, ends = _descending(sample.scores)
+    events = sample.y[order]
+
+    def weighted(weights: Weights) -> Array:
+        drawn = weights[:, order]
+        true = np.cumsum(drawn * events, axis=1)[:, ends]
+        false = np.cumsum(drawn, axis=1)[:, ends] - true
+        steps = np.diff(false, axis=1, prepend=0) * (true - np.diff(true, axis=1, prepend=0) / 2)
+        return np.asarray(steps.sum(axis=1) / (true[:, -1] * false[:, -1]))
+
+    return weighted
 
 
-def _roc_area(true: Array, false: Array) -> Array:
-    trapezoids = (_steps(false) * (true - _steps(true) / 2)).sum(axis=1)
-    return np.asarray(trapezoids / (true[:, -1] * false[:, -1]))
+def _average_precision(sample: Sample) -> Statistic:
+    """Mean over the events of the precision at each one's score, ties included."""
+    order, ends = _descending(sample.scores)
+    events = np.flatnonzero(sample.y[order] > 0.5)
+    end = ends[np.searchsorted(ends, events)]  # of each event's run
+    last = np.searchsorted(events, end, side="right") - 1  # the run's last event
+    tied = bool((last != np.arange(len(events))).any())
 
+    def weighted(weights: Weights) -> Array:
+        drawn = weights[:, order]
+        hits = drawn[:, events]
+        true, seen = np.cumsum(hits, axis=1), np.cumsum(drawn, axis=1)[:, end]
+        precision = (true[:, last] if tied else true) / np.where(seen > 0, seen, 1)
+        return np.asarray((hits * precision).sum(axis=1) / true[:, -1])
 
-def _average_precision(true: Array, false: Array) -> Array:
-    seen = true + false
-    precision = true / np.where(seen > 0, seen, 1)
-    return np.asarray((_steps(true) * precision).sum(axis=1) / true[:, -1])
+    return weighted if len(events) else lambda weights: np.full(len(weights), np.nan)
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -314,11 +320,11 @@ _ALL = (
         "roc_auc",
         _BINARY,
         "maximise",
-        _ranked(_roc_area),
+        _roc_auc,
         lambda sample, alpha: delong(sample.y, sample.scores, alpha),
         lambda a, b, alpha: delong_paired(a.y, a.scores, b.scores, alpha),
     ),
-    Metric("pr_auc", _BINARY, "maximise", _ranked(_average_precision)),
+    Metric("pr_auc", _BINARY, "maximise", _average_precision),
     _mean("log_loss", "minimise", _CLASSES, _log_loss),
     _mean("brier", "minimise", _BINARY, lambda s: (s.scores - s.y) ** 2),
     Metric("ece", _CLASSES, "minimise", _sums(_ece_parts, _ece)),

@@ -1,0 +1,95 @@
+"""Records and cards of every task, drawn from samples alone."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from penstock.digest import canonical_json
+from penstock.report import to_html, to_markdown
+from penstock.validate import Evidence, Gate, card, judge, verdict
+from penstock.validate import record as recorded
+from penstock.validate.cases import CaseResult
+from penstock.validate.metrics import METRICS, Sample, metrics_for
+from penstock.validate.slices import cut
+
+
+def sample(task: str, rows: int) -> Sample:
+    random = np.random.default_rng(0)
+    if task == "multiclass":
+        return Sample("multiclass", random.integers(0, 3, rows).astype(float), random.dirichlet([1, 1, 1], size=rows))
+    if task == "regression":
+        return Sample("regression", random.normal(size=rows), random.normal(size=rows))
+    return Sample("binary", (random.random(rows) < 0.4).astype(float), random.random(rows))
+
+
+MAIN = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "mae"}
+
+
+def record_of(task: str, rows: int = 60) -> dict[str, Any]:
+    answers = sample(task, rows)
+    groups = cut(pl.Series("group|odd", ["a", "b", "<c>"] * (rows // 3)))
+    evidence = Evidence(answers, METRICS, champion=answers, baseline=answers, groups={"group|odd": groups})
+    bound = Gate("g", "here", "bound", MAIN[task], "max", 0.4, slices=("group|odd",), min_n=10)
+    judged = [judge(bound, evidence)]
+    metrics = metrics_for(answers.task, costs=False)
+    return {
+        "format": recorded.FORMAT,
+        "model": "toy",
+        "at": "2013-01-01T00:00:00+00:00",
+        "verdict": verdict(judged),
+        "objective": {"digest": "0" * 64, "problem": "p", "decision": "d", "owner": "o", "costs": None},
+        "bundle": {
+            "digest": "1" * 64,
+            "format": "skops",
+            "task": task,
+            "target": "y",
+            "classes": [0, 1],
+            "threshold": 0.5,
+            "features": ["x"],
+            "content_hash": "2",
+            "probe_hash": "3",
+            "lineage": {"params": {"depth": 3}},
+        },
+        "champion": None,
+        "data": {"holdout": "4", "train": "5", "rows": rows, "trained_until": None},
+        "gates_digest": "6",
+        "gates": [recorded.judged(each) for each in judged],
+        "metrics": recorded.measured(evidence, metrics),
+        "slices": [recorded.sliced(answers, groups, metrics)],
+        "calibration": recorded.calibration(answers),
+        "confusion": recorded.confusion(answers),
+        "disagreement": recorded.disagreement(evidence),
+        "latency": None,
+        "cases": [recorded.case_row(CaseResult("fog", False, "answered no", reason="incident"))],
+    }
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_card_of_every_task(task: str) -> None:
+    record = record_of(task)
+    canonical_json(record)
+    text, page = to_markdown(card(record)), to_html(card(record))
+    assert f"y ({task}" in text
+    assert "## Gates" in text
+    assert "fog" in text
+    assert "<c>" not in page
+    assert page.count("<svg") == 2
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_handful_of_rows_still_makes_a_card(task: str) -> None:
+    record = record_of(task, rows=3)
+    canonical_json(record)
+    assert record["verdict"] == "UNDECIDED"
+    assert "UNDECIDED" in to_html(card(record))
+
+
+def test_calibration_counts_every_row_once() -> None:
+    for task in ("binary", "multiclass", "regression"):
+        assert sum(b["n"] for b in recorded.calibration(sample(task, 97))) == 97
+
+
+def test_agreement_with_oneself_is_whole() -> None:
+    assert record_of("binary")["disagreement"] == {"n": 0, "share": 0.0, "candidate_right": 0}
