@@ -1,9 +1,6 @@
 """The prediction log: whole records or none, and damage that is named."""
 
-import os
-import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -202,22 +199,6 @@ def test_disk_durability_syncs(tmp_path: Path) -> None:
         log.sync(log.append([feedback(n)]))
     log.close()
     assert len(all_records(tmp_path, "feedback")) == 5
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    mount = tmp_path / "small"
-    mount.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mount)], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"cannot mount a small file system here: {done.stderr.strip()}")
-    yield mount
-    subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
 def test_a_full_disk_refuses_whole_batches_and_recovers(small_disk: Path) -> None:
