@@ -1,3 +1,4 @@
+import sqlite3
 import subprocess
 import sys
 from dataclasses import fields
@@ -55,6 +56,21 @@ def test_migrations_make_exactly_the_tables(ledger, url):
     assert difference == [], "tables.py or records.py changed: python -m penstock.ledger.migrate 'what changed'"
 
 
+def test_a_fresh_sqlite_ledger_has_what_the_migrations_make():
+    from penstock.ledger.migrate import SQLITE, statements
+
+    assert SQLITE.read_text() == statements(), "the migrations changed: python -m penstock.ledger.migrate"
+
+
+def test_an_sqlite_file_at_an_older_revision_is_migrated(tmp_path):
+    file = tmp_path / "ledger.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+    connection.close()
+    with Ledger.open(f"sqlite:///{file}").read() as reader:
+        assert reader.count(records.Run) == 0
+
+
 def test_a_ledger_of_a_newer_version_is_refused(ledger, url, tamper):
     tamper("UPDATE alembic_version SET version_num = '9999'")
     try:
@@ -64,10 +80,12 @@ def test_a_ledger_of_a_newer_version_is_refused(ledger, url, tamper):
         tamper(f"UPDATE alembic_version SET version_num = '{REVISION}'")
 
 
-def test_the_door_and_a_current_ledger_load_no_heavy_library(sqlite_file):
+@pytest.mark.parametrize("kept", ["current", "fresh"])
+def test_neither_the_door_nor_an_sqlite_ledger_loads_a_heavy_library(sqlite_file, tmp_path, kept):
+    file = sqlite_file if kept == "current" else tmp_path / "ledger.db"
     code = (
         "import sys; from penstock.ledger import *\n"
-        f"with Ledger.open('sqlite:///{sqlite_file}').read() as reader: reader.find(Run)\n"
+        f"with Ledger.open('sqlite:///{file}').read() as reader: reader.find(Run)\n"
         "heavy = {'sqlalchemy', 'alembic', 'psycopg', 'cryptography', 'polars', 'numpy', 'pydantic'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )

@@ -3,7 +3,11 @@
     python -m penstock.ledger.migrate "runs remember their cost"
 
 writes the difference between the migrations and `tables.py` as a new file in `migrations/versions`;
-read it, then set `tables.REVISION` to its number.
+read it, set `tables.REVISION` to its number, then
+
+    python -m penstock.ledger.migrate
+
+writes `migrations/sqlite.sql`, from which a fresh SQLite ledger is made without Alembic.
 """
 
 import sys
@@ -22,6 +26,7 @@ from penstock.ledger.migrations import kinds
 from penstock.ledger.tables import REVISION
 
 _HERE = Path(__file__).parent / "migrations"
+SQLITE = _HERE / "sqlite.sql"
 
 
 def upgrade(url: str, connect: Callable[[], Any], *, lock: str) -> None:
@@ -51,6 +56,15 @@ def draft(message: str) -> Path:
     return Path(made.path)
 
 
+def statements() -> str:
+    """What the migrations, all of them, make of an empty SQLite file."""
+    with sa.create_engine("sqlite://").connect() as connection:
+        command.upgrade(_config(connection), "head")
+        made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+        lines = [";\n".join(text for (text,) in made), f"INSERT INTO alembic_version VALUES ('{REVISION}')"]
+    return ";\n".join(lines) + ";\n"
+
+
 def spell_kind(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """How a draft writes a column's type: by its name in `kinds`."""
     names = (f"kinds.{name.upper()}" for name, known in kinds.KINDS.items() if item is known)
@@ -66,4 +80,7 @@ def _config(connection: sa.Connection | None) -> Config:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{draft(' '.join(sys.argv[1:]))}\n")
+    if len(sys.argv) > 1:
+        sys.stdout.write(f"{draft(' '.join(sys.argv[1:]))}\n")
+    else:
+        SQLITE.write_text(statements())

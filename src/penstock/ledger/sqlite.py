@@ -9,7 +9,9 @@ from pathlib import Path
 
 from penstock.errors import Damaged, PenstockError
 from penstock.ledger.database import PATIENCE, Database, Session, busy, orphan, taken
+from penstock.ledger.tables import REVISION
 
+_TABLES = Path(__file__).parent / "migrations" / "sqlite.sql"
 _TAKEN = {"SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
 
 
@@ -63,15 +65,16 @@ class SqliteDatabase(Database):
 
     def migrate(self) -> None:
         """Make or change the tables, under the lock that writers take."""
-        from penstock.ledger.migrate import upgrade
-
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PenstockError(f"no ledger can be made here: {error.strerror}", where=str(self.file)) from error
         with closing(self.connect()) as connection:
             self._use_wal(connection)
-        upgrade("sqlite://", self.connect, lock="BEGIN IMMEDIATE")
+        if not self._make_tables() and self.revision() != REVISION:
+            from penstock.ledger.migrate import upgrade
+
+            upgrade("sqlite://", self.connect, lock="BEGIN IMMEDIATE")
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -89,6 +92,15 @@ class SqliteDatabase(Database):
         except sqlite3.Error as error:
             raise _explain(error, self.file) from error
         return connection
+
+    def _make_tables(self) -> bool:
+        """Give an empty file every table at once, as the migrations would: importing Alembic takes 0.4 s."""
+        with self.write() as session:
+            if session.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
+                return False
+            for text in _TABLES.read_text().split(";\n")[:-1]:
+                session.change(text)
+            return True
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         """Switching fails at once when another process is switching too, whatever the timeout: ask again."""
