@@ -23,16 +23,17 @@ data:
   datasets: {rows: {source: rows.csv}}
   examples: rows
   request: [distance, wind, carrier]
-train: {function: "pipeline:fit", params: {C: 0.5}, seed: 3, threads: 1}
+train: {function: "pipeline:fit", params: {depth: 4}, seed: 3, threads: 1}
 """
 MODEL = """
 import steps
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
 
-def fit(X, y, *, seed, C=1.0):
-    return make_pipeline(steps.columns(), LogisticRegression(C=C)).fit(X, y)
+def fit(X, y, *, seed, depth=3):
+    forest = RandomForestClassifier(10, max_depth=depth, random_state=seed)
+    return make_pipeline(steps.columns(), forest).fit(X, y)
 """
 STEPS = """
 from sklearn.compose import make_column_transformer

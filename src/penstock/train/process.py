@@ -82,7 +82,10 @@ def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress) -> 
 
 
 def die_with(parent: int) -> None:
-    """Make this process end when `parent`, which started it, ends in whatever way."""
+    """Make this process end when `parent`, which started it, ends in whatever way.
+
+    On Linux the parent is the very thread that started it; `run_child` keeps that thread waiting.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

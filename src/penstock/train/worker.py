@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from penstock.project import Function
     from penstock.store import Store
 
+_FILES = "fit works in a directory with the recorded sources only; declare what it reads under data.datasets"
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere
 
 
@@ -98,8 +99,10 @@ def work(job: Job) -> Trained:
 
 def _load(job: Job) -> "Function":
     """The user's fit, once it is sure that it can be called."""
+    from penstock.bundle import provide
     from penstock.project import load_function
 
+    provide()  # its module may import LightGBM
     fit = load_function(Path(job.code), job.recipe.function)
     code = getattr(inspect.unwrap(fit.call), "__code__", None)
     where = f"{os.path.relpath(code.co_filename, job.code)}:{code.co_firstlineno}" if code else fit.reference
@@ -122,6 +125,10 @@ def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job) -> Any:
 
     try:
         estimator = call(fit, X, y, seed=job.recipe.seed, **job.recipe.params)
+    except UserCodeError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            error.hint = _FILES
+        raise
     except SystemExit as error:
         raise UserCodeError(f"{fit.reference} called sys.exit({error.code!r})", where=fit.reference) from error
     if estimator is None:
