@@ -16,7 +16,7 @@ def test_functions_are_not_hidden_by_the_modules_they_live_in() -> None:
     import penstock.data.comparison
     import penstock.data.ingest
     import penstock.data.training_set
-    import penstock.data.transforms  # noqa: F401
+    import penstock.data.transforms
 
     assert all(callable(getattr(penstock.data, name)) for name in ("ingest", "training_set", "diff", "transform"))
 

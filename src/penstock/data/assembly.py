@@ -19,7 +19,8 @@ def with_parts(plan: Plan, staged: "Sequence[Staged]") -> list[File]:
 
 def tables_of(store: Store, known: Known, files: Sequence[File], staged: "Sequence[Staged]") -> tuple[Table, Table]:
     """Good and bad rows of all files. ContractBroken when parts that stay have other columns than the new ones."""
-    before = [store.manifest(version.commit) if version else None for version in (known.version, known.aside)]
+    versions = (known.version, known.aside) if known.current else (None, None)
+    before = [store.manifest(version.commit) if version else None for version in versions]
     good, bad = (
         _table(side, old, [getattr(one, side) for one in staged], files, {one.input.name for one in staged})
         for side, old in zip(("good", "bad"), before, strict=True)

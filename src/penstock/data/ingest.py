@@ -71,16 +71,14 @@ def ingest(
 
     `refresh` reads everything again; it is how a function is asked again while its code is the same.
     ContractBroken when schema, rows or the whole do not keep the contract; nothing is published then.
-    Conflict when the dataset was moved meanwhile to something else than this source.
+    Conflict when others keep moving the dataset meanwhile.
     """
     job = _job(project, ledger, store, dataset, progress)
     try:
         done = _ingest(job, refresh)
     except Conflict:
-        # most often another process ingested the same files: then there is nothing left to do
-        done = _ingest(job, refresh=False)
-        if not done.skipped:
-            raise
+        # somebody published meanwhile, most often the same files: then there is nothing left to do
+        done = _ingest(job, refresh)
     pin(project, ledger)
     return done
 

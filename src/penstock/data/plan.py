@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.data.sources import Input
+from penstock.data.sources import Input, is_function
 from penstock.errors import Conflict, UsageError
 from penstock.ledger import Version
 
@@ -123,6 +123,8 @@ def _why(settings: Mapping[str, Any], files: Sequence[File], known: Known, refre
         return "moved by something else than its ingest"
     if changed := list(_changes(settings, known.settings)):
         return f"{', '.join(changed)} changed"
+    if is_function(str(settings["source"])):
+        return f"code of {settings['source']} changed" if "good" not in files[0] else "source unchanged"
     new = sum(file["name"] not in known.files and "good" not in file for file in files)
     other = sum(file["name"] in known.files and "good" not in file for file in files)
     gone = len(known.files) - len(files) + new
