@@ -194,6 +194,15 @@ def test_a_model_differs_from_itself_by_nothing(task: str, name: str) -> None:
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
+def test_an_interval_stays_where_the_metric_can_be() -> None:
+    y = np.array([0.0] * 20 + [1.0] * 20)
+    scores = np.linspace(0, 1, 40)
+    scores[[19, 20]] = scores[[20, 19]]
+    for metric in metrics_for("binary", costs=False):
+        found = interval(metric, Sample("binary", y, scores))
+        assert metric.range[0] <= found.low <= found.value <= found.high <= metric.range[1], metric.name
+
+
 def test_pairing_beats_two_separate_intervals() -> None:
     a, random = random_binary(), np.random.default_rng(9)
     b = Sample("binary", a.y, np.clip(a.scores + random.normal(scale=0.02, size=a.rows), 0, 1))

@@ -47,6 +47,10 @@ class Interval:
         """The interval of the estimate plus a constant."""
         return Interval(self.value + by, self.low + by, self.high + by)
 
+    def within(self, low: float, high: float) -> "Interval":
+        """The interval without what lies outside the values that the estimate can have."""
+        return Interval(self.value, max(self.low, low), min(self.high, high)) if self.known else self
+
     def flip(self) -> "Interval":
         """The interval of minus the estimate."""
         return Interval(-self.value, -self.high, -self.low)

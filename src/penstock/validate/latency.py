@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from penstock.bundle import Bundle, ViewRows
 
-CALLS = 200
-WARM_UP = 20
+CALLS = 100
+WARM_UP = 10
 
 
 def time_requests(bundle: "Bundle", requests: "pl.DataFrame", views: "dict[str, pl.DataFrame]") -> Array:
-    """Seconds of each of 200 requests, one at a time, from raw request to decided label."""
+    """Seconds of each of 100 requests, one at a time, from raw request to decided label."""
     prepared = bundle.prepare(views)
     rows = np.linspace(0, requests.height - 1, CALLS).astype(int)
     for row in rows[:WARM_UP]:

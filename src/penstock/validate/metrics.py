@@ -14,6 +14,7 @@ A ratio without a denominator is nan: precision where nothing was selected, an A
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ Statistic = Callable[[Weights], Array]  # (draws, rows) -> (draws,)
 BINS = 10  # of the calibration error and of the calibration table
 DRAWS = 500
 CUSTOM_DRAWS = 100  # each is a call of the user's function
+SHARE = (0.0, 1.0)
 SEED = 20130101  # any: fixed, so that the same evidence gives the same interval
 
 
@@ -76,6 +78,7 @@ class Metric:
     """A metric, and how it varies.
 
     goal   maximise | minimise | zero (the closer the better) | none (neither is better)
+    range  the values it can have
     """
 
     name: str
@@ -85,6 +88,7 @@ class Metric:
     interval: Callable[[Sample, float], Interval] | None = None  # closed form, where there is one
     paired: Callable[[Sample, Sample, float], Interval] | None = None
     draws: int = DRAWS
+    range: tuple[float, float] = (-inf, inf)
 
 
 def measure(metric: Metric, sample: Sample) -> float:
@@ -98,9 +102,9 @@ def measure(metric: Metric, sample: Sample) -> float:
 def interval(metric: Metric, sample: Sample, alpha: float = 0.05) -> Interval:
     """The metric with its confidence interval."""
     if metric.interval:
-        return metric.interval(sample, alpha)
+        return metric.interval(sample, alpha).within(*metric.range)
     value = measure(metric, sample)
-    return bootstrap(value, _drawn(metric, metric.statistic(sample), sample.rows), alpha)
+    return bootstrap(value, _drawn(metric, metric.statistic(sample), sample.rows), alpha).within(*metric.range)
 
 
 def intervals(metrics: Iterable[Metric], sample: Sample, alpha: float = 0.05) -> dict[str, Interval]:
@@ -141,8 +145,10 @@ def _drawn_together(metrics: list[Metric], sample: Sample, alpha: float) -> dict
 
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = poisson_draws(each, sample.rows, draws=DRAWS, seed=SEED)
-    found = zip(metrics, drawn.T, strict=True)
-    return {metric.name: bootstrap(measure(metric, sample), column, alpha) for metric, column in found}
+    return {
+        metric.name: bootstrap(measure(metric, sample), column, alpha).within(*metric.range)
+        for metric, column in zip(metrics, drawn.T, strict=True)
+    }
 
 
 def _drawn(metric: Metric, statistic: Statistic, rows: int) -> Array:
@@ -179,14 +185,20 @@ def _share(name: str, goal: Goal, tasks: tuple[Task, ...], counted: Callable[[Sa
         successes, of = parts(sample).sum(axis=0)
         return wilson(float(successes), float(of), alpha)
 
-    return Metric(name, tasks, goal, _sums(parts, _ratio), closed_form)
+    return Metric(name, tasks, goal, _sums(parts, _ratio), closed_form, range=SHARE)
 
 
-def _mean(name: str, goal: Goal, tasks: tuple[Task, ...], per_row: Callable[[Sample], Array]) -> Metric:
+def _mean(
+    name: str,
+    goal: Goal,
+    tasks: tuple[Task, ...],
+    per_row: Callable[[Sample], Array],
+    span: tuple[float, float] = (0.0, inf),
+) -> Metric:
     def parts(sample: Sample) -> Array:
         return np.stack([per_row(sample), np.ones(sample.rows)], axis=1)
 
-    return Metric(name, tasks, goal, _sums(parts, _ratio))
+    return Metric(name, tasks, goal, _sums(parts, _ratio), range=span)
 
 
 def _log_loss(sample: Sample) -> Array:
@@ -323,29 +335,31 @@ _ALL = (
         _roc_auc,
         lambda sample, alpha: delong(sample.y, sample.scores, alpha),
         lambda a, b, alpha: delong_paired(a.y, a.scores, b.scores, alpha),
+        range=SHARE,
     ),
-    Metric("pr_auc", _BINARY, "maximise", _average_precision),
+    Metric("pr_auc", _BINARY, "maximise", _average_precision, range=SHARE),
     _mean("log_loss", "minimise", _CLASSES, _log_loss),
-    _mean("brier", "minimise", _BINARY, lambda s: (s.scores - s.y) ** 2),
-    Metric("ece", _CLASSES, "minimise", _sums(_ece_parts, _ece)),
+    _mean("brier", "minimise", _BINARY, lambda s: (s.scores - s.y) ** 2, SHARE),
+    Metric("ece", _CLASSES, "minimise", _sums(_ece_parts, _ece), range=SHARE),
     _share("accuracy", "maximise", _CLASSES, lambda s: ((s.decided == s.y).astype(np.float64), np.ones(s.rows))),
     _share("precision", "maximise", _BINARY, lambda s: (s.y * s.decided, s.decided)),
     _share("recall", "maximise", _BINARY, lambda s: (s.y * s.decided, s.y)),
-    Metric("f1", _BINARY, "maximise", _sums(_f1_parts, _ratio)),
+    Metric("f1", _BINARY, "maximise", _sums(_f1_parts, _ratio), range=SHARE),
     _share("false_negative_rate", "minimise", _BINARY, lambda s: (s.y * (1 - s.decided), s.y)),
     _share("false_positive_rate", "minimise", _BINARY, lambda s: ((1 - s.y) * s.decided, 1 - s.y)),
     _share("selection_rate", "none", _BINARY, lambda s: (s.decided, np.ones(s.rows))),
     _mean("cost", "minimise", _BINARY, _cost),
-    Metric("f1_macro", ("multiclass",), "maximise", _sums(_macro_parts, _macro_f1)),
+    Metric("f1_macro", ("multiclass",), "maximise", _sums(_macro_parts, _macro_f1), range=SHARE),
     _mean("mae", "minimise", _VALUES, lambda s: np.abs(s.scores - s.y)),
     Metric(
         "rmse",
         _VALUES,
         "minimise",
         _sums(lambda s: np.stack([(s.scores - s.y) ** 2, np.ones(s.rows)], axis=1), lambda sums: np.sqrt(_ratio(sums))),
+        range=(0.0, inf),
     ),
-    Metric("r2", _VALUES, "maximise", _sums(_r2_parts, _r2)),
-    _mean("bias", "zero", _VALUES, lambda s: s.scores - s.y),
+    Metric("r2", _VALUES, "maximise", _sums(_r2_parts, _r2), range=(-inf, 1.0)),
+    _mean("bias", "zero", _VALUES, lambda s: s.scores - s.y, (-inf, inf)),
 )
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
