@@ -1,0 +1,95 @@
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.data.split import holdout_mask
+from penstock.errors import UsageError
+
+
+def cut(
+    rows: pl.DataFrame,
+    rule: str,
+    *,
+    time: str | None = None,
+    key: tuple[str, ...] = (),
+    strata: str | None = None,
+    seed: int = 7,
+) -> list[bool]:
+    return holdout_mask(rows, rule, time=time, key=key, strata=strata, seed=seed).to_list()
+
+
+def days(count: int) -> pl.DataFrame:
+    return pl.DataFrame({"t": [datetime(2013, 1, 1) + timedelta(days=n) for n in range(count)]})
+
+
+def test_the_last_share() -> None:
+    assert cut(days(10), "last 20%", time="t") == [False] * 8 + [True] * 2
+    assert cut(days(10).reverse(), "last 20%", time="t") == [True] * 2 + [False] * 8
+
+
+def test_rows_of_one_time_stay_together() -> None:
+    rows = pl.DataFrame({"t": [date(2013, 1, 1)] * 3 + [date(2013, 1, 2)] * 3})
+    assert cut(rows, "last 20%", time="t") == [False] * 3 + [True] * 3
+
+
+@pytest.mark.parametrize(("rule", "held"), [("last 2d", 3), ("last 36h", 2), ("last 1w", 8)])
+def test_the_last_days(rule: str, held: int) -> None:
+    assert sum(cut(days(10), rule, time="t")) == held
+
+
+def test_a_time_is_needed() -> None:
+    with pytest.raises(UsageError, match="needs a time"):
+        cut(days(3), "last 20%")
+    with pytest.raises(UsageError, match="1 examples have no 't'"):
+        cut(pl.DataFrame({"t": [datetime(2013, 1, 1), None]}), "last 20%", time="t")
+
+
+def test_a_random_share_is_exact_and_depends_on_the_seed() -> None:
+    rows = pl.DataFrame({"id": range(1000)})
+    assert sum(cut(rows, "random 20%")) == 200
+    assert cut(rows, "random 20%") == cut(rows, "random 20%")
+    assert cut(rows, "random 20%") != cut(rows, "random 20%", seed=8)
+
+
+def test_the_cut_is_the_same_in_every_version() -> None:
+    rows = pl.DataFrame({"id": range(10), "x": ["a", None] * 5})
+    assert [n for n, held in enumerate(cut(rows, "random 20%")) if held] == [1, 6]
+
+
+def test_order_and_other_rows_do_not_move_a_row() -> None:
+    rows = pl.DataFrame({"id": range(1000)})
+    mask = pl.Series(cut(rows, "random 20%"))
+    held = set(rows.filter(mask)["id"])
+    shuffled = rows.sample(fraction=1, shuffle=True, seed=1)
+    assert set(shuffled.filter(pl.Series(cut(shuffled, "random 20%")))["id"]) == held
+    grown = pl.DataFrame({"id": range(1100)})
+    now = set(grown.filter(pl.Series(cut(grown, "random 20%")))["id"])
+    moved = (held ^ now) & set(range(1000))
+    assert len(moved) <= 40
+
+
+def test_each_class_gives_its_share_and_a_lonely_one_is_learned_from() -> None:
+    rows = pl.DataFrame({"id": range(111), "y": ["a"] * 100 + ["b"] * 10 + ["c"]})
+    held = rows.filter(pl.Series(cut(rows, "random 20%", strata="y")))
+    assert dict(held["y"].value_counts().iter_rows()) == {"a": 20, "b": 2}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=40), st.integers(1, 99), st.integers(0, 9)
+)
+def test_equal_rows_are_never_parted(values: list[tuple[int, str]], share: int, seed: int) -> None:
+    rows = pl.DataFrame(values, schema={"x": pl.Int64, "y": pl.String}, orient="row")
+    sides = rows.with_columns(held=pl.Series(cut(rows, f"random {share}%", strata="y", seed=seed), dtype=pl.Boolean))
+    assert sides.unique().height == rows.unique().height
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 99))
+def test_nothing_held_out_is_older_than_what_is_learned_from(times: list[int], share: int) -> None:
+    rows = pl.DataFrame({"t": [date(2013, 1, 1) + timedelta(days=n) for n in times]})
+    mask = pl.Series(cut(rows, f"last {share}%", time="t"))
+    train, held = rows.filter(~mask)["t"], rows.filter(mask)["t"]
+    assert train.is_empty() or held.is_empty() or train.max() < held.min()
+    assert held.len() >= round(len(times) * share / 100)

@@ -1,0 +1,143 @@
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+
+from penstock.bundle import FeatureSet, FeatureSpec
+from penstock.data import TARGET, TrainingSet, load_holdout, load_train, training_set
+from penstock.errors import UsageError
+
+PIPELINE = """\
+import polars as pl
+
+def calendar(requests):
+    return requests.select(hour=pl.col("scheduled").dt.hour())
+
+def weather(rows):
+    return rows.select("origin", "hour", "temp")
+
+def fit(X, y, *, seed):
+    return None
+"""
+FEATURES = """\
+  features:
+    calendar: {function: "pipeline:calendar", from: request}
+    weather: {function: "pipeline:weather", from: weather, entity: origin, time: hour, available: 1h}
+"""
+START = datetime(2013, 1, 1)
+
+
+def rows(count: int = 50) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "id": range(count),
+            "scheduled": [START + timedelta(hours=n) for n in range(count)],
+            "origin": ["EWR", "JFK"] * (count // 2),
+            "late": [None if n % 10 == 9 else n % 3 == 0 for n in range(count)],
+            "arrival": ["known too late"] * count,
+        }
+    )
+
+
+@pytest.fixture
+def made(lab):
+    """A training set from frames and settings."""
+
+    def make(
+        examples: pl.DataFrame,
+        *,
+        target: str = "{column: late, task: binary, positive: true}",
+        holdout: str = "last 20%",
+        request: str = "[id, scheduled, origin]",
+        features: str = "",
+        since: str = "",
+    ) -> TrainingSet:
+        lab.write("pipeline.py", PIPELINE)
+        examples.write_parquet(lab.root / "flights.parquet")
+        hours = [START + timedelta(hours=n - 5) for n in range(60)]
+        pl.DataFrame({"origin": ["EWR"] * 60, "hour": hours, "temp": [float(n) for n in range(60)]}).write_parquet(
+            lab.root / "weather.parquet"
+        )
+        lab.datasets = {"flights": "{source: flights.parquet}", "weather": "{source: weather.parquet}"}
+        lab.more = (
+            f"  examples: flights\n  request: {request}\n  key: id\n  time: scheduled\n{features}"
+            f"train: {{function: 'pipeline:fit', holdout: {holdout}{since}}}\n"
+            f"objective: {{problem: p, decision: d, owner: o, target: {target}}}\n"
+        )
+        commits = {name: lab.ingest(name).commit for name in lab.datasets}
+        return training_set(lab.project, lab.store, commits, examples="flights")
+
+    return make
+
+
+def test_train_holds_features_and_the_holdout_raw_requests(made, lab) -> None:
+    result = made(rows(), features=FEATURES)
+    X, y = load_train(lab.store, result.train)
+    requests, labels = load_holdout(lab.store, result.holdout, "late")
+    assert (X.columns, y.name) == (["hour", "temp"], TARGET)
+    assert (requests.columns, labels.name) == (["id", "scheduled", "origin"], "late")
+    assert (result.train_rows, result.holdout_rows, result.unlabelled) == (X.height, requests.height, 5) == (36, 9, 5)
+
+
+def test_stored_features_are_what_was_known_then(made, lab) -> None:
+    X, _ = load_train(lab.store, made(rows(), features=FEATURES).train)
+    # scheduled at hour n, the report of n - 1 is available: number n + 4 of the table; JFK has none
+    assert X["temp"].to_list()[:4] == [4.0, None, 6.0, None]
+
+
+def test_the_holdout_can_be_asked_with_the_recorded_features(made, lab) -> None:
+    result = made(rows(), features=FEATURES)
+    features = FeatureSet.load(FeatureSpec.from_json(result.to_json()["features"]), lab.root)
+    requests, _ = load_holdout(lab.store, result.holdout, "late")
+    views = {name: lab.store.scan(commit).collect() for name, commit in result.views.items()}
+    assert features.vectors(requests, views).columns == ["hour", "temp"]
+
+
+def test_the_same_commits_give_the_same_tables(made) -> None:
+    assert made(rows(), features=FEATURES) == made(rows(), features=FEATURES)
+
+
+def test_without_views_the_request_is_the_vector(made, lab) -> None:
+    result = made(rows())
+    X, _ = load_train(lab.store, result.train)
+    assert X.columns == ["origin"]
+    assert result.views == {}
+
+
+@pytest.mark.parametrize(("since", "first"), [("2013-01-01T06:00", 6), ("2013-01-02", 24)])
+def test_since(made, lab, since: str, first: int) -> None:
+    result = made(rows(), since=f", since: '{since}'", features=FEATURES)
+    X, _ = load_train(lab.store, result.train)
+    assert X["hour"][0] == first % 24
+    assert result.train_rows + result.holdout_rows + result.unlabelled == 50 - first
+
+
+def test_a_random_holdout_keeps_the_shares_of_the_classes(made, lab) -> None:
+    result = made(rows(200), holdout="random 25%")
+    _, y = load_train(lab.store, result.train)
+    _, held = load_holdout(lab.store, result.holdout, "late")
+    assert abs(y.mean() - held.mean()) < 0.02
+
+
+def test_a_regression_drops_nan(made, lab) -> None:
+    frame = rows().with_columns(late=pl.col("id").cast(pl.Float64).replace(3.0, float("nan")))
+    result = made(frame, target="{column: late, task: regression}")
+    assert result.unlabelled == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "settings", "message"),
+    [
+        (rows(0), {}, "leaves 0 rows to train on and 0 to judge by"),
+        (rows(2).head(1), {"holdout": "random 20%"}, "leaves 1 rows to train on and 0"),
+        (rows(), {"target": "{column: lte, task: binary, positive: true}"}, "did you mean 'late'"),
+        (rows(), {"target": "{column: late, task: binary, positive: delayed}"}, "has late = 'delayed'"),
+        (rows().with_columns(late=pl.lit(True)), {}, "nothing to tell apart"),
+        (rows(), {"target": "{column: arrival, task: regression}"}, "is String"),
+        (rows(), {"since": ", since: '2014-01-01'"}, "leaves 0 rows"),
+        (rows(), {"since": ", since: spring"}, "train.since is 'spring'"),
+    ],
+)
+def test_what_cannot_end_well_stops_before_training(made, frame: pl.DataFrame, settings: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        made(frame, **settings)

@@ -1,0 +1,63 @@
+import pytest
+
+from penstock.data import transform
+from penstock.errors import FunctionError, UsageError, UserCodeError
+from penstock.ledger import Edge, node
+
+
+@pytest.fixture
+def derived(flights):
+    """A lab with a transform `counts` of flights, made of the given function."""
+
+    def make(body: str):
+        lab = flights("1,2,AA\n2,3,UA\n3,4,UA\n")
+        lab.write("pipeline.py", f"import polars as pl\n\ndef counts(flights):\n    {body}\n")
+        lab.more = "  transforms:\n    counts: {function: 'pipeline:counts', from: flights}\n"
+        return lab, lab.ingest("flights").commit
+
+    return make
+
+
+def run(lab, commit: str) -> str:
+    return transform(lab.project, lab.ledger, lab.store, "counts", {"flights": commit})
+
+
+@pytest.mark.parametrize("collected", ["", ".collect()"])
+def test_a_transform_makes_a_version_with_its_sources(derived, collected: str) -> None:
+    lab, commit = derived(f"return flights.group_by('carrier').len().sort('carrier'){collected}")
+    made = run(lab, commit)
+    assert lab.rows("counts").rows() == [("AA", 1), ("UA", 2)]
+    assert lab.head("counts").commit == made
+    with lab.ledger.read() as reader:
+        sources = {edge.source.split(":")[0]: edge.source for edge in reader.find(Edge, target=node("data", made))}
+    assert sources["data"] == node("data", commit)
+    assert set(sources) == {"data", "code"}
+
+
+def test_the_same_inputs_and_code_give_the_same_commit(derived) -> None:
+    lab, commit = derived("return flights.select('id')")
+    assert run(lab, commit) == run(lab, commit)
+    before = run(lab, commit)
+    lab.write("pipeline.py", "import polars as pl\n\ndef counts(flights):\n    return flights.select('id', 'delay')\n")
+    assert run(lab, commit) != before
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "message"),
+    [
+        ("return 5", FunctionError, "gave a int"),
+        ("return flights.select('none')", FunctionError, "cannot be computed"),
+        ("raise ValueError('no')", UserCodeError, "no"),
+    ],
+)
+def test_a_transform_that_does_not_work(derived, body: str, error: type[Exception], message: str) -> None:
+    lab, commit = derived(body)
+    with pytest.raises(error, match=message):
+        run(lab, commit)
+    assert lab.head("counts") is None
+
+
+def test_an_unknown_transform(derived) -> None:
+    lab, commit = derived("return flights")
+    with pytest.raises(UsageError, match="did you mean 'counts'"):
+        transform(lab.project, lab.ledger, lab.store, "count", {"flights": commit})

@@ -1,0 +1,182 @@
+
+import polars as pl
+import pytest
+
+from penstock.data import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
+from penstock.errors import Conflict, UsageError
+from penstock.ledger import Edge, Ref, node, utc_now
+from penstock.store import Manifest, read_lock
+
+
+def made(lab, frame: pl.DataFrame, parent: str | None = None, **notes: object) -> str:
+    table = lab.store.write_table(frame)
+    parents = (parent,) if parent else ()
+    return lab.store.commit(Manifest(table.schema, table.parts, parents=parents, notes=notes))
+
+
+def put(lab, frame: pl.DataFrame, *, expected: str | None = None, dataset: str = "flights") -> str:
+    commit = made(lab, frame, expected)
+    with lab.ledger.write() as tx:
+        publish(tx, version_of(dataset, commit, lab.store.manifest(commit)), expected=expected)
+    return commit
+
+
+def found(lab, text: str) -> str:
+    with lab.ledger.read() as reader:
+        return resolve(reader, text).commit
+
+
+@pytest.fixture
+def two(lab):
+    first = put(lab, pl.DataFrame({"id": [1]}))
+    return lab, first, put(lab, pl.DataFrame({"id": [2]}), expected=first)
+
+
+def test_publish_moves_the_branch_from_what_was_expected(two) -> None:
+    lab, first, second = two
+    with lab.ledger.read() as reader:
+        assert head(reader, "flights").commit == second
+        assert head(reader, "weather") is None
+        assert [version.commit for version in history(reader, "flights")] == [second, first]
+
+
+def test_publish_from_somewhere_else_is_a_conflict_with_both_ids(two) -> None:
+    lab, first, second = two
+    third = made(lab, pl.DataFrame({"id": [3]}))
+    with pytest.raises(Conflict) as conflict, lab.ledger.write() as tx:
+        publish(tx, version_of("flights", third, lab.store.manifest(third)), expected=first)
+    assert first[:12] in str(conflict.value)
+    assert second[:12] in str(conflict.value)
+    assert found(lab, "flights") == second
+
+
+def test_resolve_by_ref_prefix_and_time(two) -> None:
+    lab, first, second = two
+    with lab.ledger.write() as tx:
+        tag(tx, "flights", "before", first)
+    assert found(lab, "flights") == found(lab, "flights@main") == second
+    assert found(lab, "flights@before") == first
+    assert found(lab, f"flights@{first[:6]}") == first
+    assert found(lab, f"flights@{utc_now():%Y-%m-%d}") == second
+    with lab.ledger.read() as reader:
+        between = history(reader, "flights")[1].created_at
+    assert found(lab, f"flights@{between.isoformat()}") == first
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("flihgts", "did you mean 'flights'"),
+        ("flights@bfore", "did you mean 'before'"),
+        ("flights@1999-01-01", "unknown version"),
+        ("flights@2024-99-99", "is not a time"),
+        ("flights@abc", "unknown version"),
+    ],
+)
+def test_what_cannot_be_resolved(two, text: str, message: str) -> None:
+    lab, first, _ = two
+    with lab.ledger.write() as tx:
+        tag(tx, "flights", "before", first)
+    with pytest.raises(UsageError, match=message):
+        found(lab, text)
+
+
+def test_a_prefix_of_several(lab) -> None:
+    version = version_of("flights", "a" * 64, Manifest((), ()))
+    with lab.ledger.write() as tx:
+        publish(tx, version, expected=None)
+        publish(tx, version_of("flights", "aaaa" + "b" * 60, Manifest((), ())), expected="a" * 64)
+    with pytest.raises(UsageError, match="beginning of 2 versions"):
+        found(lab, "flights@aaaa")
+
+
+def test_tags_never_move(two) -> None:
+    lab, first, second = two
+    with lab.ledger.write() as tx:
+        assert tag(tx, "flights", "v1", first).kind == "tag"
+        assert tag(tx, "flights", "v1", first).commit == first
+        with pytest.raises(Conflict, match="is .* already"):
+            tag(tx, "flights", "v1", second)
+        with pytest.raises(UsageError):
+            tag(tx, "flights", "main", first)
+
+
+def test_a_derived_table_is_published_with_its_sources(two) -> None:
+    lab, _first, second = two
+    commit = made(lab, pl.DataFrame({"n": [1]}))
+    for _ in range(2):
+        publish_derived(lab.ledger, lab.store, "counts", commit, {node("data", second): "transform"})
+    with lab.ledger.read() as reader:
+        assert head(reader, "counts").commit == commit
+        assert reader.count(Edge, target=node("data", commit)) == 1
+    publish_derived(lab.ledger, lab.store, "counts", made(lab, pl.DataFrame({"n": [2]})), {})
+    publish_derived(lab.ledger, lab.store, "counts", commit, {})  # the inputs went back
+    with lab.ledger.read() as reader:
+        assert reader.get(Ref, dataset="counts", name="main").commit == commit
+
+
+def test_the_lock_file_pins_datasets_and_heals(two) -> None:
+    lab, _, second = two
+    lab.datasets["flights"] = "{source: a.csv}"
+    pin(lab.project, lab.ledger)
+    path = lab.root / "penstock.lock"
+    assert list(read_lock(path)) == ["flights"]
+    assert read_lock(path)["flights"].commit == second
+    third = put(lab, pl.DataFrame({"id": [3]}), expected=second)
+    pin(lab.project, lab.ledger)
+    assert read_lock(path)["flights"].commit == third
+
+
+# --- diff ----------------------------------------------------------------------------------------
+
+BEFORE = pl.DataFrame({"id": [1, 2, 3], "x": ["a", None, "c"]})
+
+
+def difference(lab, after: pl.DataFrame, before: pl.DataFrame = BEFORE, key: tuple[str, ...] = ()):
+    return diff(lab.store, made(lab, before), made(lab, after), key=key)
+
+
+def test_rows_by_key(lab) -> None:
+    after = pl.DataFrame({"id": [2, 3, 4], "x": ["b", "c", "d"]})
+    found = difference(lab, after, key=("id",))
+    assert (found.added, found.removed, found.changed, found.schema) == (1, 1, 1, ())
+    assert not found.same
+
+
+def test_whole_rows_without_a_key(lab) -> None:
+    after = pl.DataFrame({"id": [3, 2, 4, 4], "x": ["c", None, "d", "d"]})
+    found = difference(lab, after)
+    assert (found.added, found.removed, found.changed) == (2, 1, 0)
+    assert difference(lab, BEFORE.sample(fraction=1, shuffle=True, seed=7)).same
+
+
+def test_the_key_that_it_was_ingested_with(flights) -> None:
+    lab = flights("1,2,AA\n2,2,AA\n", settings=", key: id")
+    first = lab.ingest("flights").commit
+    lab.write("data/a.csv", "id,delay,carrier\n1,3,AA\n")
+    found = diff(lab.store, first, lab.ingest("flights").commit)
+    assert (found.key, found.added, found.removed, found.changed) == (("id",), 0, 1, 1)
+
+
+def test_columns(lab) -> None:
+    after = pl.DataFrame({"id": [1.0, 2.0, 3.0], "y": [1, 2, 3]})
+    found = difference(lab, after, key=("id",))
+    assert [(c["column"], c["change"]) for c in found.schema] == [
+        ("id", "type changed"),
+        ("x", "removed"),
+        ("y", "added"),
+    ]
+    assert found.key == ()
+    assert (found.added, found.removed) == (3, 3)
+
+
+def test_shared_parts_are_not_read(lab) -> None:
+    old = lab.store.write_table(BEFORE)
+    new = lab.store.write_table(pl.DataFrame({"id": [4], "x": ["d"]}))
+    before = lab.store.commit(Manifest(old.schema, old.parts))
+    after = lab.store.commit(Manifest(old.schema, (*old.parts, *new.parts)))
+    shared = lab.store.path(old.parts[0].digest)
+    shared.chmod(0o644)
+    shared.unlink()
+    found = diff(lab.store, before, after, key=("id",))
+    assert (found.parts_added, found.parts_removed, found.added, found.removed) == (1, 0, 1, 0)
