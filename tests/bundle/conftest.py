@@ -1,5 +1,7 @@
 """A small airport: requests with a key, a time, text, numbers and nulls; hourly weather; a user's pipeline.py."""
 
+import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +38,11 @@ def is_weekend(times):
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    directory = tmp_path / "project"
+    """A project of one's own to change."""
+    return write_project(tmp_path / "project")
+
+
+def write_project(directory: Path) -> Path:
     directory.mkdir()
     (directory / "pipeline.py").write_text(PIPELINE)
     (directory / "dates.py").write_text(DATES)
@@ -72,6 +78,7 @@ def weather() -> pl.DataFrame:
     )
 
 
+@pytest.fixture(scope="session")
 def late(requests: pl.DataFrame) -> pl.Series:
     """True more often for long flights late in the day."""
     hour = requests["scheduled"].dt.hour().cast(pl.Float64)
@@ -79,8 +86,15 @@ def late(requests: pl.DataFrame) -> pl.Series:
     return pl.Series("late", (hour / 12 + requests["distance"] / 2000 + noise).to_numpy() > 2)
 
 
-@pytest.fixture
-def features(root: Path, requests: pl.DataFrame) -> FeatureSet:
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the bundle that all tests open was made."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def features(shared: Path, requests: pl.DataFrame) -> FeatureSet:
+    root = write_project(shared / "project")
     views = (
         view(root, ViewSpec("schedule", "pipeline:schedule", "request")),
         view(root, ViewSpec("wind", "pipeline:weather", "weather", ("origin",), "hour", 3600.0, 3 * 3600.0)),
@@ -90,23 +104,21 @@ def features(root: Path, requests: pl.DataFrame) -> FeatureSet:
 
 def view(root: Path, spec: ViewSpec) -> ViewSpec:
     """The view with the digest of its code."""
-    from dataclasses import replace
-
     return replace(spec, code=load_function(root, spec.function).code)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "store")
+@pytest.fixture(scope="session")
+def store(shared: Path) -> Store:
+    return Store.open(shared / "store")
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return load_signer(tmp_path / "keys" / "signing")
+@pytest.fixture(scope="session")
+def signer(shared: Path) -> Signer:
+    return load_signer(shared / "keys" / "signing")
 
 
-@pytest.fixture
-def draft(root: Path, features: FeatureSet, requests: pl.DataFrame, weather: pl.DataFrame) -> Draft:
+@pytest.fixture(scope="session")
+def draft(shared: Path, features: FeatureSet, requests: pl.DataFrame, weather: pl.DataFrame, late: pl.Series) -> Draft:
     """A pipeline of encoders and a logistic regression over both views."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -123,23 +135,26 @@ def draft(root: Path, features: FeatureSet, requests: pl.DataFrame, weather: pl.
     )
     return Draft(
         model="flight-delay",
-        estimator=make_pipeline(encoder, LogisticRegression()).fit(vectors, late(requests)),
+        estimator=make_pipeline(encoder, LogisticRegression()).fit(vectors, late),
         target=Target("late", "binary", True, (False, True)),
         threshold=0.25,
         features=features,
         requests=requests,
         vectors=vectors,
         views=rows,
-        sources=project_sources(root, ["pipeline:schedule", "pipeline:weather"]),
+        sources=project_sources(shared / "project", ["pipeline:schedule", "pipeline:weather"]),
         lineage={"run": "r1", "seed": 7},
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sealed(draft: Draft, store: Store, signer: Signer) -> Sealed:
     return seal(draft, store, signer)
 
 
 @pytest.fixture
-def directory(sealed: Sealed, store: Store, tmp_path: Path) -> Path:
-    return export(sealed.digest, store, sealed.signature, sealed.public_key, tmp_path / "bundles")
+def directory(sealed: Sealed, store: Store, shared: Path, tmp_path: Path) -> Path:
+    """An export of one's own to open or to damage."""
+    exported = export(sealed.digest, store, sealed.signature, sealed.public_key, shared / "bundles")
+    copy: Path = shutil.copytree(exported, tmp_path / "bundles" / sealed.digest)
+    return copy

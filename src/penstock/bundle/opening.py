@@ -33,7 +33,7 @@ def export(digest: str, store: "Store", signature: str, public_key: str, directo
     final = directory / digest
     text = store.read_bytes(digest)
     files = json.loads(text)["files"]
-    proof = canonical_json({"public_key": public_key, "signature": signature})
+    proof = _proof(public_key, signature)
     if final.is_dir() and _sound(final, text, proof):
         return final
     directory.mkdir(parents=True, exist_ok=True)
@@ -83,12 +83,18 @@ def verify_bundle(directory: Path, *, trusted: Sequence[str]) -> bytes:
     return text
 
 
+def _proof(public_key: str, signature: str) -> bytes:
+    return canonical_json({"public_key": public_key, "signature": signature})
+
+
 def _check_signature(text: bytes, proof: bytes, trusted: Sequence[str], where: str) -> None:
     from penstock.signing import verify
 
     try:
         claim = json.loads(proof)
         public, signature = str(claim["public_key"]), str(claim["signature"])
+        if proof != _proof(public.lower(), signature.lower()):  # one signature has one text
+            raise ValueError("not the canonical text")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Untrusted(f"{SIGNATURE} is not a signature", where=where) from error
     if public not in trusted:

@@ -198,9 +198,10 @@ def _type_of(node: dict[str, Any]) -> str:
 def _one_thread(schema: dict[str, Any]) -> None:
     for node in _nodes(schema):
         content = node.get("content")
-        for key in _THREADS & content.keys() if isinstance(content, dict) else ():
-            if content[key].get("__loader__") == "JsonNode":
-                content[key]["content"] = "1"
+        counts = [content[key] for key in _THREADS & content.keys()] if isinstance(content, dict) else []
+        for count in counts:
+            if count.get("__loader__") == "JsonNode":
+                count["content"] = "1"
 
 
 def _renumber(schema: dict[str, Any], members: dict[str, bytes]) -> dict[str, bytes]:
