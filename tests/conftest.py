@@ -1,0 +1,29 @@
+"""Fixtures that many tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import toy
+
+from penstock import Project
+
+# A test run shares its cores with others: threads that wait must not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its first run: one candidate that passed its gates. Copy it; do not change it."""
+    root = toy.make_project(tmp_path_factory.mktemp("trained") / "parcels")
+    turn = Project.open(root, actor="ada").run()
+    assert turn.evaluation is not None
+    assert turn.evaluation.verdict == "PASS", turn.lacks
+    return root
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path) -> Iterator[Project]:
+    """A copy of the trained project, open as ada."""
+    yield Project.open(toy.copy_project(trained, tmp_path / "parcels"), actor="ada")

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+import toy
+
+from penstock import Project
+from penstock.deliver.serving_state import read_state
+from penstock.errors import GateRefused, UsageError
+from penstock.ledger import AuditEntry, Deployment, ModelVersion, Transition
+
+
+def signed(project: Project) -> Project:
+    project.objective.sign(role="owner")
+    return project
+
+
+def retrained(project: Project, **sets: object) -> Project:
+    """The same project with other parameters, run: the next candidate."""
+    root = project._workspace.project.root
+    again = Project.open(root, actor="ada", sets=[f"train.params.{name}={value}" for name, value in sets.items()])
+    turn = again.run()
+    assert turn.version is not None, turn.lacks
+    return again
+
+
+def states(project: Project) -> dict[int, str]:
+    return {version.number: version.state for version in project.deliver.models()}
+
+
+def test_production_is_refused_without_a_signature_and_nothing_changes(project: Project) -> None:
+    with pytest.raises(GateRefused) as caught:
+        project.promote(reason="please")
+    assert caught.value.lacks == ("a signature under the objective: penstock objective sign --as NAME --role ROLE",)
+    assert caught.value.hint == "penstock objective sign --as NAME --role ROLE"
+    assert caught.value.exit_code == 3
+    assert states(project) == {1: "candidate"}
+    with project._workspace.ledger.read() as reader:
+        assert reader.count(Deployment) == reader.count(AuditEntry) == 0
+
+
+def test_a_change_of_the_objective_after_the_judgement_is_refused(project: Project) -> None:
+    signed(project)
+    changed = Project.open(project._workspace.project.root, actor="ada", sets=["objective.thresholds.roc_auc.min=0.6"])
+    with pytest.raises(GateRefused) as caught:
+        changed.promote()
+    assert any("an evaluation under objective" in lack for lack in caught.value.lacks)
+    assert any("a signature" in lack for lack in caught.value.lacks)
+
+
+def test_promotion_is_recorded_and_the_endpoint_follows(project: Project) -> None:
+    promoted = signed(project).promote(reason="first")
+    assert promoted.version.number == 1
+    assert promoted.serving is not None
+    assert promoted.serving.outcome == "no_server"
+    assert states(project) == {1: "production"}
+    state = read_state(project._workspace.serve_directory).endpoints["parcels"]
+    assert (state.current.name, state.generation) == ("parcels@1", 1)
+    assert set(state.current.views) == {"load"}
+    with project._workspace.ledger.read() as reader:
+        (move,) = [one for one in reader.find(Transition) if one.after == "production"]
+        assert (move.actor, move.reason, move.before) == ("ada", "first", "candidate")
+    assert [entry.action for entry in project.audit.log()] == ["objective.sign", "deliver.promote.production"]
+    assert project.audit.verify().whole
+
+
+def test_rollback_goes_back_one_version_each_time(project: Project) -> None:
+    signed(project).promote()
+    for strength in (0.5, 0.25):
+        project = retrained(project, C=strength)
+        project.promote()
+    assert states(project) == {1: "archived", 2: "archived", 3: "production"}
+    assert project.rollback(reason="worse").version.number == 2
+    assert states(project) == {1: "archived", 2: "production", 3: "archived"}
+    assert project.rollback(reason="still worse").version.number == 1
+    with pytest.raises(UsageError, match="no production version before parcels@1"):
+        project.rollback()
+    assert states(project) == {1: "production", 2: "archived", 3: "archived"}
+    state = read_state(project._workspace.serve_directory).endpoints["parcels"]
+    assert (state.current.name, state.generation) == ("parcels@1", 5)
+
+
+def test_a_candidate_that_met_an_older_champion_must_meet_the_present_one(project: Project) -> None:
+    signed(project).promote()
+    retrained(project, C=0.5)
+    third = retrained(project, C=0.25)
+    third.promote("2")
+    with pytest.raises(GateRefused, match="a comparison with parcels@2"):
+        third.promote("3")
+
+
+def test_approvals_are_asked_for_by_role(trained: Path, tmp_path: Path) -> None:
+    root = toy.copy_project(trained, tmp_path / "parcels")
+    sets = ["deliver.approvals.production=[risk]"]
+    project = signed(Project.open(root, actor="ada", sets=sets))
+    with pytest.raises(GateRefused, match="approval by risk: penstock approve parcels@1"):
+        project.promote()
+    with pytest.raises(UsageError, match="unknown role"):
+        project.approve(role="rsk")
+    Project.open(root, actor="grace", sets=sets).approve(role="risk", reason="seen the slices")
+    assert project.promote().version.number == 1
+
+
+def test_staging_stands_before_production(project: Project) -> None:
+    assert project.promote(to="staging").deployment is None
+    assert states(project) == {1: "staging"}
+    signed(project).promote()
+    assert states(project) == {1: "production"}
+
+
+def test_a_version_is_named_by_number_name_or_state(project: Project) -> None:
+    assert project.deliver.lacks("parcels@1") == project.deliver.lacks("1") == project.deliver.lacks("candidate")
+    with pytest.raises(UsageError, match="unknown model version '7'"):
+        project.deliver.lacks("7")
+
+
+def test_a_version_is_already_where_it_should_go(project: Project) -> None:
+    signed(project).promote()
+    with pytest.raises(UsageError, match="already in production"):
+        project.promote("1")
+
+
+def test_registering_the_same_bundle_again_makes_no_new_version(project: Project) -> None:
+    project.run()
+    with project._workspace.ledger.read() as reader:
+        assert reader.count(ModelVersion) == 1
+
+
+def test_newer_view_rows_are_a_new_generation_of_the_same_version(project: Project) -> None:
+    signed(project).promote()
+    assert project.deliver.refresh() is None
+    source = project._workspace.project.root / "pipeline.py"
+    source.write_text(source.read_text().replace("range(60)", "range(70)"))
+    project.data.ingest("depots")
+    refreshed = project.deliver.refresh()
+    assert refreshed is not None
+    assert (refreshed.generation, refreshed.kind, refreshed.number) == (2, "refresh", 1)
+    with pytest.raises(UsageError, match="no production version before"):
+        project.rollback()

@@ -1,0 +1,41 @@
+from html.parser import HTMLParser
+
+import pytest
+
+from penstock.report import Document, Figure, Heading, Table, Text, cell, to_html, to_markdown
+
+SHEET = Document(
+    "Gates & more",
+    [
+        Text("All <gates>."),
+        Heading("Results"),
+        Table(("gate", "value", "outcome"), [("auc | test", 0.71234, "PASS"), ("cost", None, "FAIL"), ("n", 12345, True)]),
+        Figure("<svg></svg>", "Calibration"),
+        Text("set back", note=True),
+    ],
+)
+
+
+def test_markdown_is_a_table_that_github_reads() -> None:
+    text = to_markdown(SHEET)
+    assert text.startswith("# Gates & more\n")
+    assert "| gate | value | outcome |\n|---|---|---|\n| auc \\| test | 0.7123 | PASS |" in text
+    assert "| n | 12,345 | yes |" in text
+    assert "*Calibration*" in text
+
+
+def test_html_escapes_and_needs_nothing_from_outside() -> None:
+    page = to_html(SHEET)
+    HTMLParser().feed(page)
+    assert "All &lt;gates&gt;." in page
+    assert "<svg></svg>" in page
+    assert '<td class="PASS">PASS</td>' in page
+    assert "http" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), ("", "–"), (True, "yes"), (0.123456, "0.1235"), (1234567.8, "1,234,568"), (1234567, "1,234,567"), ("x", "x")],
+)
+def test_cell(value: object, text: str) -> None:
+    assert cell(value) == text
