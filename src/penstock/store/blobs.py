@@ -60,7 +60,7 @@ class Blobs:
         return data
 
     def path(self, digest: str) -> Path:
-        """The file, verified once in this process unless its size, time or inode changed since."""
+        """The file, verified once, and again when its size, time or inode changed since."""
         path = self.location(digest)
         with _reading(digest, path):
             stamp = _stamp(path)

@@ -49,7 +49,7 @@ class Store:
         return self.blobs.has(digest)
 
     def path(self, digest: str) -> Path:
-        """A read-only file with the blob's bytes, verified once in this process. Raises Damaged."""
+        """A read-only file with the blob's bytes, verified on first use. Raises Damaged."""
         return self.blobs.path(digest)
 
     def read_bytes(self, digest: str) -> bytes:
