@@ -224,6 +224,13 @@ def test_slices_that_are_all_too_small_decide_nothing() -> None:
     assert grouped({"a": (9, 10), "b": (9, 10)}, SLICED).outcome == "UNDECIDED"
 
 
+def test_the_first_model_passes_a_comparison_on_slices_however_small() -> None:
+    asked = gate("champion", "roc_auc", "non_inferior", 0.02, slices=("half",), min_n=10_000)
+    groups = {"half": cut(pl.Series("half", [True, False] * 50))}
+    found = judge(asked, evidence(scored(100, 1, 0), groups=groups))
+    assert (found.outcome, found.reason) == ("PASS", "no champion yet")
+
+
 def test_champion_on_every_slice() -> None:
     better, worse = scored(2000, 2, 0), scored(2000, 0.5, 0)
     half = np.arange(2000) < 1000

@@ -103,7 +103,9 @@ class Judgement:
 
 def judge(gate: Gate, evidence: Evidence) -> Judgement:
     """The outcome of one gate."""
-    return _in_slices(gate, evidence) if gate.slices else _JUDGES[gate.kind](gate, evidence)
+    if gate.slices and not _unrivalled(gate, evidence):
+        return _in_slices(gate, evidence)
+    return _JUDGES[gate.kind](gate, evidence)
 
 
 def verdict(judgements: Iterable[Judgement]) -> Outcome:
@@ -126,7 +128,7 @@ def _bound(gate: Gate, evidence: Evidence) -> Judgement:
 def _comparison(gate: Gate, evidence: Evidence) -> Judgement:
     rival = evidence.champion if gate.kind == "champion" else evidence.baseline
     sample, metric = evidence.candidate, evidence.metrics[gate.metric]
-    if rival is None and gate.kind == "champion" and gate.kind not in evidence.absent:
+    if _unrivalled(gate, evidence):
         return Judgement(gate, "PASS", evidence.unrivalled, sample.rows)
     if rival is None:
         return Judgement(gate, "UNDECIDED", evidence.absent.get(gate.kind, f"there is no {gate.kind}"), sample.rows)
@@ -138,6 +140,10 @@ def _comparison(gate: Gate, evidence: Evidence) -> Judgement:
     if isnan(raised.value):
         return _undefined(gate, sample.rows)
     return _advantage(gate, raised, reference, sample.rows)
+
+
+def _unrivalled(gate: Gate, evidence: Evidence) -> bool:
+    return gate.kind == "champion" and evidence.champion is None and "champion" not in evidence.absent
 
 
 def _advantage(gate: Gate, raised: Interval, reference: float, rows: int) -> Judgement:
@@ -292,7 +298,8 @@ def _more_is_better(gate: Gate) -> bool:
 
 
 def _too_few(gate: Gate, rows: int) -> Judgement:
-    return Judgement(gate, "UNDECIDED", f"{rows} rows; the gate asks for {gate.min_n}", rows)
+    threshold = gate.limit if gate.kind == "bound" else None
+    return Judgement(gate, "UNDECIDED", f"{rows} rows; the gate asks for {gate.min_n}", rows, threshold=threshold)
 
 
 def _undefined(gate: Gate, rows: int) -> Judgement:
