@@ -69,7 +69,8 @@ def test_reads_every_section(tmp_path: Path) -> None:
     project = load(tmp_path)
 
     config = project.config
-    assert config.objective is not None and config.objective.costs is not None
+    assert config.objective is not None
+    assert config.objective.costs is not None
     assert config.train is not None
     assert config.objective.costs.false_negative == 90
     assert config.objective.slas.availability == 0.999

@@ -153,24 +153,14 @@ def _gates(look: Look, bounds: Sequence[tuple[str, str, str]]) -> Iterator[Remar
 
 
 def _params(look: Look) -> str:
+    """Simple trees for few rows; fewer of them for many classes, each of which gets its own."""
     if look.labelled < SMALL:
         leaf = max(2, min(20, look.labelled // 20))
-        values = {
-            "max_iter": 60,
-            "learning_rate": 0.05,
-            "max_leaf_nodes": 15,
-            "min_samples_leaf": leaf,
-            "l2_regularization": 1.0,
-        }
+        values = (60, 0.05, 15, leaf, 1.0)
     else:
-        values = {
-            "max_iter": 100,
-            "learning_rate": 0.1,
-            "max_leaf_nodes": 31,
-            "min_samples_leaf": 20,
-            "l2_regularization": 0.0,
-        }
-    return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+        values = (100 if look.goal.classes <= 5 else 50, 0.1, 31, 20, 0.0)
+    names = ("max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+    return "{" + ", ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True)) + "}"
 
 
 def _slices(look: Look) -> Iterator[str]:
@@ -239,7 +229,13 @@ def rendered(template: str, facts: Mapping[str, Any]) -> str:
 
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    environment.filters |= {"yaml": yaml_text, "yaml_list": yaml_list, "python_list": python_list, "remark": remark}
+    environment.filters |= {
+        "yaml": yaml_text,
+        "yaml_list": yaml_list,
+        "python_text": python_text,
+        "python_list": python_list,
+        "remark": remark,
+    }
     return environment.get_template(template).render(facts)
 
 
@@ -260,7 +256,7 @@ def yaml_list(values: Sequence[str]) -> str:
 
 def python_list(values: Sequence[str]) -> str:
     """Texts as a Python list, on several lines when they do not fit on one."""
-    lines = _wrapped([_python_text(value) for value in values])
+    lines = _wrapped([python_text(value) for value in values])
     return f"[{lines[0]}]" if len(lines) == 1 else "[\n    " + ",\n    ".join(lines) + ",\n]"
 
 
@@ -279,7 +275,8 @@ def _wrapped(items: Sequence[str]) -> list[str]:
     return [", ".join(line) for line in lines]
 
 
-def _python_text(text: str) -> str:
+def python_text(text: str) -> str:
+    """A text as Python, in double quotes where it can be."""
     return f'"{text}"' if text.isprintable() and not set(text) & {'"', "\\"} else repr(text)
 
 

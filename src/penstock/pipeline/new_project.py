@@ -24,11 +24,13 @@ from penstock.project import load_project
 class Scaffolded:
     """A new project.
 
-    files  paths in it
-    task   binary, multiclass or regression
-    notes  what was noticed and decided, for people
+    directory  as it was asked for
+    files      paths in it
+    task       binary, multiclass or regression
+    notes      what was noticed and decided, for people
     """
 
+    name: str
     directory: Path
     files: tuple[str, ...]
     task: str
@@ -43,7 +45,7 @@ def scaffold(
     `time` is the column that says when a prediction would have been asked for, `entity` the one that names
     whom or what it is about. UsageError or ContractBroken, and nothing on disk, when it cannot end well.
     """
-    directory, data = directory.resolve(), data.resolve()
+    asked, directory, data = directory, directory.resolve(), data.resolve()
     _check_places(directory, data)
     look = look_at(data, target, time=time, entity=entity)
     notes = notes_of(look)
@@ -51,12 +53,12 @@ def scaffold(
     draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
         _write(draft, files, data)
-        load_project(draft)
+        made = load_project(draft).config.name
         os.rename(draft, directory)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    return Scaffolded(directory, (*files, f"data/{data.name}"), look.goal.task, notes)
+    return Scaffolded(made, asked, (*files, f"data/{data.name}"), look.goal.task, notes)
 
 
 def look_at(data: Path, target: str, *, time: str | None, entity: str | None) -> Look:

@@ -36,6 +36,7 @@ class Goal:
     task      binary, multiclass, regression
     positive  the value that counts as the event, for a binary target
     why       how the column led to the task
+    classes   how many there are; 0 for a number
     common    the share of the most frequent class; 0 for a number
     spread    the standard deviation of a number; 0 for classes
     rare      classes with fewer than LEAST_ROWS rows
@@ -45,6 +46,7 @@ class Goal:
     task: Literal["binary", "multiclass", "regression"]
     why: str
     positive: bool | int | str | None = None
+    classes: int = 0
     common: float = 0.0
     spread: float = 0.0
     rare: tuple[str, ...] = ()
@@ -125,11 +127,11 @@ def _from_whole_numbers(known: pl.Series) -> Goal:
 
 
 def _binary(known: pl.Series, positive: bool | int | str, why: str) -> Goal:
-    return Goal(str(known.name), "binary", why, positive, _common(known), rare=_rare(known))
+    return Goal(str(known.name), "binary", why, positive, 2, _common(known), rare=_rare(known))
 
 
 def _multiclass(known: pl.Series, why: str) -> Goal:
-    return Goal(str(known.name), "multiclass", why, None, _common(known), rare=_rare(known))
+    return Goal(str(known.name), "multiclass", why, None, known.n_unique(), _common(known), rare=_rare(known))
 
 
 def _number(known: pl.Series, why: str) -> Goal:
