@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from penstock.bundle import FeatureSet, FeatureSpec, Target, ViewSpec, export, open_bundle, schema_of, seal
 from penstock.digest import digest_bytes
 from penstock.errors import FunctionError, PenstockError, UsageError
+from penstock.project import project_sources
 
 
 def plain(draft, requests, tmp_path, estimator, y, target):
@@ -104,7 +105,8 @@ def test_two_versions_of_the_code_answer_in_one_process(draft, store, signer, di
         for view in draft.features.spec.views
     )
     changed = FeatureSet.load(replace(draft.features.spec, views=views), root)
-    newer = replace(draft, features=changed, vectors=changed.vectors(requests, draft.views))
+    sources = project_sources(root, ["pipeline:schedule"])
+    newer = replace(draft, features=changed, vectors=changed.vectors(requests, draft.views), sources=sources)
     sealed = seal(newer, store, signer)
 
     old = open_bundle(directory, trusted=[signer.public])

@@ -39,8 +39,8 @@ class Draft:
 
     features    declared or not; the outputs are those of `vectors`
     sources     path in the project -> file: the user's code that the feature functions need
-    requests    the training examples' request columns (others are left out)
-    vectors     X, one row per request
+    requests    what requests look like: the examples' request columns (others are left out)
+    vectors     X, that the estimator was fitted on
     views       rows of each stored view, as `FeatureSet.view_rows` made them
     nullable    request columns that may be null; None: those that held a null
     """
