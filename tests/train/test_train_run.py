@@ -187,6 +187,7 @@ def test_an_error_in_fit_is_shown_where_it_is(tmp_path: Path) -> None:
         project.train()
     assert caught.value.where == "pipeline.py:9"
     assert caught.value.what == "pipeline:fit raised KeyError: 'depth'"
+    assert caught.value.hint == "penstock train log 1"
     run = only_run(project)
     assert run.status == "failed"
     assert run.error == str(caught.value)

@@ -99,10 +99,9 @@ def _answer(exit_code: int, report: Path) -> Trained:
         return read_report(report)
     if exit_code < 0:
         name = signal_name(exit_code)
-        hint = "was the machine out of memory? its kernel log says" if name == "SIGKILL" else "read the log of the run"
+        hint = "was the machine out of memory? its kernel log says" if name == "SIGKILL" else None
         raise Killed(f"the training process was ended by {name}", hint=hint)
-    what = f"the training process ended with exit code {exit_code} and no result"
-    raise PenstockError(what, hint="read the log of the run")
+    raise PenstockError(f"the training process ended with exit code {exit_code} and no result")
 
 
 def write_job(path: Path, job: Job) -> None:

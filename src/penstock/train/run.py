@@ -78,6 +78,8 @@ def train(
         )
         finished = _finish(ledger, store, run, recipe, trained, place, objective)
     except BaseException as error:
+        if isinstance(error, PenstockError):
+            error.hint = error.hint or f"penstock train log {run.number}"
         _give_up(ledger, store, run, place, error)
         raise
     finally:
@@ -209,12 +211,9 @@ def _give_up(ledger: "Ledger", store: "Store", run: Run, place: Path, error: Bas
 
 def _ending(store: "Store", place: Path, status: str, error: str | None = None) -> dict[str, Any]:
     """The fields of a run that ended now."""
-    return {"status": status, "finished_at": utc_now(), "log": _keep_log(store, place), "error": error}
-
-
-def _keep_log(store: "Store", place: Path) -> str | None:
     log = read_log(place)
-    return store.put_bytes(log) if log else None
+    kept = store.put_bytes(log) if log else None
+    return {"status": status, "finished_at": utc_now(), "log": kept, "error": error}
 
 
 def _records(run: Run, trained: Trained) -> Sequence[object]:
@@ -246,27 +245,22 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def reap(ledger: "Ledger", store: "Store | None" = None) -> tuple[Run, ...]:
-    """Mark runs whose process is gone as killed, and return them.
+def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:
+    """Mark runs whose process is gone as killed, keep what they printed, and return them.
 
-    What they printed is kept in `store`; without one it stays where it is. A run of another machine is
-    left alone: only that machine can tell.
+    A run of another machine is left alone: only that machine can tell.
     """
     with ledger.read() as reader:
         running = reader.find(Run, status="running")
     return tuple(_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host))
 
 
-def _mark_killed(ledger: "Ledger", store: "Store | None", run: Run) -> Run:
+def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run:
     place = Path(run.host["directory"])
-    reason = f"its process {run.pid} ended before the training did"
-    ending: dict[str, Any] = {"status": "killed", "finished_at": utc_now(), "error": reason}
-    if store is not None:
-        ending["log"] = _keep_log(store, place)
+    ending = _ending(store, place, "killed", f"its process {run.pid} ended before the training did")
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
-    if store is not None:
-        shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)
     return replace(run, **ending)
 
 
@@ -279,4 +273,5 @@ def find_run(reader: "Reader", name: str) -> Run:
         return found[0]
     if found:
         raise UsageError(f"several runs begin with {name!r}", expected="more characters of the id, or the number")
-    raise UsageError(f"there is no run {name!r}", expected="a run's number, or the beginning of its id")
+    expected = "a run's number, or the beginning of its id"
+    raise UsageError(f"there is no run {name!r}", expected=expected, hint="penstock train runs")

@@ -55,7 +55,7 @@ def _answer(job: Job) -> Trained | PenstockError:
         return PenstockError("training ran out of memory", hint="train on fewer rows, or where there is more memory")
     except BaseException as error:
         _print_traceback(error)
-        return PenstockError(f"training stopped: {type(error).__name__}: {error}", hint="read the log of the run")
+        return PenstockError(f"training stopped: {type(error).__name__}: {error}")
 
 
 def _print_traceback(error: BaseException) -> None:
