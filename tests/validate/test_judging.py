@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from penstock.validate.cases import CaseResult
 from penstock.validate.gates import Gate
 from penstock.validate.judging import Evidence, Judgement, judge, verdict
-from penstock.validate.metrics import METRICS, Sample, custom_metric, measure
+from penstock.validate.measuring import Sample, measure
+from penstock.validate.metrics import METRICS, custom_metric
 from penstock.validate.slices import cut
 
 

@@ -11,15 +11,8 @@ from sklearn.calibration import calibration_curve
 
 from penstock.errors import UsageError
 from penstock.project.config import Costs
-from penstock.validate.metrics import (
-    METRICS,
-    Sample,
-    interval,
-    magnitude,
-    measure,
-    metrics_for,
-    paired_difference,
-)
+from penstock.validate.measuring import Sample, interval, magnitude, measure, paired_difference
+from penstock.validate.metrics import METRICS, metrics_for
 
 levels = st.integers(0, 20).map(lambda k: k / 20)  # coarse, so that ties happen
 binary_rows = st.lists(st.tuples(st.booleans(), levels), min_size=2, max_size=60).filter(

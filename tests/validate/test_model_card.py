@@ -13,7 +13,8 @@ from penstock.report import to_html, to_markdown
 from penstock.validate import Evidence, Gate, card, judge, verdict
 from penstock.validate import record as recorded
 from penstock.validate.cases import CaseResult
-from penstock.validate.metrics import METRICS, Sample, metrics_for
+from penstock.validate.measuring import Sample
+from penstock.validate.metrics import METRICS, metrics_for
 from penstock.validate.slices import cut
 
 

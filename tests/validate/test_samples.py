@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from penstock.bundle import Target
 from penstock.errors import UsageError
 from penstock.project import Costs, Objective
-from penstock.validate.metrics import METRICS, Sample, measure
+from penstock.validate.measuring import Sample, measure
+from penstock.validate.metrics import METRICS
 from penstock.validate.samples import baseline_of, decide_threshold, truth
 
 BINARY = Target("late", "binary", True, (False, True))

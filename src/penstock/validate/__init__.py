@@ -18,17 +18,8 @@ if TYPE_CHECKING:
     from penstock.validate.evaluation import Evaluated, evaluate, judged_by, open_sealed
     from penstock.validate.gates import Gate, gates_digest, gates_of
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
-    from penstock.validate.metrics import (
-        METRICS,
-        Metric,
-        Sample,
-        custom_metric,
-        interval,
-        intervals,
-        measure,
-        metrics_for,
-        paired_difference,
-    )
+    from penstock.validate.measuring import Metric, Sample, interval, intervals, measure, paired_difference
+    from penstock.validate.metrics import METRICS, custom_metric, metrics_for
     from penstock.validate.model_card import card
     from penstock.validate.samples import baseline_of, decide_threshold, sample_of, truth
     from penstock.validate.slices import Groups, cut, cut_all
@@ -75,17 +66,8 @@ _MODULES = {
     "evaluation": ("Evaluated", "evaluate", "judged_by", "open_sealed"),
     "gates": ("Gate", "gates_digest", "gates_of"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
-    "metrics": (
-        "METRICS",
-        "Metric",
-        "Sample",
-        "custom_metric",
-        "interval",
-        "intervals",
-        "measure",
-        "metrics_for",
-        "paired_difference",
-    ),
+    "measuring": ("Metric", "Sample", "interval", "intervals", "measure", "paired_difference"),
+    "metrics": ("METRICS", "custom_metric", "metrics_for"),
     "model_card": ("card",),
     "samples": ("baseline_of", "decide_threshold", "sample_of", "truth"),
     "slices": ("Groups", "cut", "cut_all"),

@@ -17,7 +17,8 @@ from penstock.validate.cases import CaseResult, ask, cases_digest, load_cases
 from penstock.validate.gates import Gate, Kind, gates_digest, gates_of
 from penstock.validate.judging import Evidence, Judgement, judge, verdict
 from penstock.validate.latency import time_requests
-from penstock.validate.metrics import METRICS, Metric, Sample, custom_metric, metrics_for
+from penstock.validate.measuring import Metric, Sample
+from penstock.validate.metrics import METRICS, custom_metric, metrics_for
 from penstock.validate.samples import baseline_of, sample_of, truth
 from penstock.validate.slices import cut_all
 

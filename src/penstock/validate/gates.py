@@ -20,7 +20,8 @@ from penstock.digest import digest_value
 from penstock.errors import ConfigError, Problem
 from penstock.project import Config, Objective, format_duration
 from penstock.project import Gate as Declared
-from penstock.validate.metrics import METRICS, Goal
+from penstock.validate.measuring import Goal
+from penstock.validate.metrics import METRICS
 
 Kind = Literal["bound", "champion", "baseline", "gap", "latency", "freshness", "cases"]
 Rule = Literal["min", "max", "non_inferior", "superior", "max_gap", "all"]

@@ -31,7 +31,7 @@ from penstock.project import format_duration
 from penstock.stats import UNKNOWN, Interval, difference, more_rows, quantile
 from penstock.validate.cases import CaseResult
 from penstock.validate.gates import Gate, Kind
-from penstock.validate.metrics import Array, Metric, Sample, interval, magnitude, measure, paired_difference
+from penstock.validate.measuring import Array, Metric, Sample, interval, magnitude, measure, paired_difference
 from penstock.validate.slices import Groups
 
 Outcome = Literal["PASS", "FAIL", "UNDECIDED"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penstock.validate.metrics import Array
+from penstock.validate.measuring import Array
 
 if TYPE_CHECKING:
     import polars as pl

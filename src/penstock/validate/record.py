@@ -10,16 +10,8 @@ import numpy as np
 from penstock.stats import Interval, wilson
 from penstock.validate.cases import CaseResult
 from penstock.validate.judging import Evidence, Judgement
-from penstock.validate.metrics import (
-    BINS,
-    Array,
-    Metric,
-    Sample,
-    calibration_bin,
-    confidence,
-    intervals,
-    measure,
-)
+from penstock.validate.measuring import Array, Metric, Sample, intervals, measure
+from penstock.validate.metrics import BINS, calibration_bin, confidence
 from penstock.validate.slices import Groups
 
 FORMAT = "penstock.evaluation/1"

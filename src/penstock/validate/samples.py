@@ -6,7 +6,7 @@ import numpy as np
 
 from penstock.errors import UsageError
 from penstock.validate.cases import same_label
-from penstock.validate.metrics import Array, Sample
+from penstock.validate.measuring import Array, Sample
 
 if TYPE_CHECKING:
     import polars as pl
