@@ -164,6 +164,19 @@ def test_an_unreadable_state_keeps_the_table(foundry: Any, serve: Path, eventual
         assert generation(router) == 1
 
 
+def test_it_goes_on_when_the_answer_cannot_be_written(foundry: Any, serve: Path, eventually: Eventually) -> None:
+    told: list[Table] = []
+
+    def on_change(table: Table) -> None:
+        told.append(table)
+        if len(told) == 1:
+            raise OSError(28, "No space left on device")
+
+    foundry.deploy(serve, "yes", 1)
+    with routing(serve, on_change) as router:
+        eventually(lambda: generation(router) == 1 and told[-1] is router.table)
+
+
 def test_an_endpoint_that_is_withdrawn_is_gone(foundry: Any, serve: Path, eventually: Eventually) -> None:
     foundry.deploy(serve, "yes", 1, endpoint="a")
     foundry.deploy(serve, "no", 1, endpoint="b")

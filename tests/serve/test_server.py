@@ -16,7 +16,6 @@ from penstock.deliver.serving_state import (
     ServedModel,
     deploy,
     read_applied,
-    read_state,
     server_running,
     wait_applied,
 )
@@ -25,6 +24,7 @@ from penstock.serve import ServerError, ServerProcess, read_segments, run_server
 from penstock.serve.log import Durability
 
 CLIENTS = 4
+Eventually = Callable[[Callable[[], Any]], Any]
 
 
 def logged(root: Path, kind: Any = "predictions") -> list[Any]:
@@ -42,7 +42,7 @@ def load(work: Callable[[httpx.Client], None]) -> Iterator[threading.Event]:
 
     def run() -> None:
         try:
-            with httpx.Client(timeout=30) as client:
+            with httpx.Client(timeout=120) as client:
                 while not stop.is_set():
                     work(client)
         except BaseException as error:
@@ -60,34 +60,82 @@ def load(work: Callable[[httpx.Client], None]) -> Iterator[threading.Event]:
     assert errors == []
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One that was started before anything was deployed; each test has an endpoint of its own on it."""
+    with ServerProcess(tmp_path_factory.mktemp("serve")) as process:
+        yield process
+
+
 def test_twenty_switches_fail_no_request_mix_no_answer_and_show_no_older_version_once_applied(
-    foundry: Any, serve: Path, row: dict[str, Any], eventually: Callable[[Callable[[], Any]], Any]
+    foundry: Any, server: ServerProcess, row: dict[str, Any], eventually: Eventually
 ) -> None:
-    foundry.deploy(serve, "yes", 1)
-    replies: list[Any] = []
+    def deliver(generation: int) -> None:
+        foundry.deploy(server.root, "no" if generation % 2 == 0 else "yes", generation, endpoint="switched")
+        assert wait_applied(server.root, "switched", generation, timeout=120).outcome == "applied"
+
+    def ask(client: httpx.Client) -> None:
+        told = applied[-1]
+        reply = client.post(f"{server.url}/predict/switched", json={"rows": [row, row, row]})
+        assert reply.status_code == 200
+        assert reply.json()["generation"] >= told
+        replies.append(reply.json())
+
+    deliver(1)
     applied = [1]
-    with ServerProcess(serve) as server:
-
-        def ask(client: httpx.Client) -> None:
-            told = applied[-1]
-            reply = client.post(f"{server.url}/predict/delay", json={"rows": [row, row, row]})
-            assert reply.status_code == 200
-            assert reply.json()["generation"] >= told
-            replies.append(reply.json())
-
-        with load(ask):
-            for generation in range(2, 22):
-                foundry.deploy(serve, "no" if generation % 2 == 0 else "yes", generation)
-                assert wait_applied(serve, "delay", generation, timeout=30).outcome == "applied"
-                applied.append(generation)
-                eventually(lambda: replies[-1]["generation"] == applied[-1])
+    replies: list[Any] = []
+    with load(ask):
+        for generation in range(2, 22):
+            deliver(generation)
+            applied.append(generation)
+            eventually(lambda: replies and replies[-1]["generation"] == applied[-1])
 
     assert {reply["generation"] for reply in replies} >= set(range(2, 22))
     for reply in replies:
         odd = reply["generation"] % 2 == 1
         assert [one["label"] for one in reply["predictions"]] == [odd] * 3
         assert reply["model"] == ("delay@1" if odd else "delay@2")
-    assert identifiers(replies) == {record.id for record in logged(serve)}
+    recorded = {record.id for record in logged(server.root) if record.endpoint == "switched"}
+    assert identifiers(replies) == recorded
+
+
+def test_a_refused_bundle_is_told_to_delivery_and_the_old_one_answers(
+    foundry: Any, server: ServerProcess, row: dict[str, Any]
+) -> None:
+    foundry.deploy(server.root, "yes", 1, endpoint="refused")
+    assert wait_applied(server.root, "refused", 1, timeout=120).outcome == "applied"
+
+    deploy(server.root, "refused", EndpointState(2, ServedModel("delay", 2, "0" * 64)))
+
+    waited = wait_applied(server.root, "refused", 2, timeout=120)
+    assert waited.outcome == "refused"
+    assert "there is no bundle here" in waited.detail
+    assert httpx.post(f"{server.url}/predict/refused", json=row).json()["generation"] == 1
+    assert httpx.get(f"{server.url}/health").json()["status"] == "degraded"
+
+
+def test_health_answers_while_many_rows_are_predicted(foundry: Any, server: ServerProcess, row: dict[str, Any]) -> None:
+    foundry.deploy(server.root, "yes", 1, endpoint="many")
+    assert wait_applied(server.root, "many", 1, timeout=120).outcome == "applied"
+    replies: list[httpx.Response] = []
+
+    def ask() -> None:
+        replies.append(httpx.post(f"{server.url}/predict/many", json={"rows": [row] * 10_000}, timeout=120))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    answered = 0
+    with httpx.Client(timeout=120) as client:
+        while not replies:
+            answered += client.get(f"{server.url}/health").is_success
+    thread.join()
+    assert len(replies[0].json()["predictions"]) == 10_000
+    assert answered > 3
+
+
+def test_a_second_server_of_a_directory_names_the_first(server: ServerProcess) -> None:
+    with pytest.raises(Conflict, match=f"process {server.pid} at {server.url}"):
+        run_server(server.root, port=0)
 
 
 @pytest.mark.parametrize("durability", ["process", "disk"])
@@ -96,7 +144,7 @@ def test_after_kill_9_every_acknowledged_prediction_is_on_record(
     serve: Path,
     row: dict[str, Any],
     durability: Durability,
-    eventually: Callable[[Callable[[], Any]], Any],
+    eventually: Eventually,
 ) -> None:
     foundry.deploy(serve, "yes", 1)
     predicted: list[str] = []
@@ -125,7 +173,7 @@ def test_after_kill_9_every_acknowledged_prediction_is_on_record(
 
 
 def test_sigterm_answers_what_is_under_way_and_ends_well(
-    foundry: Any, serve: Path, row: dict[str, Any], eventually: Callable[[Callable[[], Any]], Any]
+    foundry: Any, serve: Path, row: dict[str, Any], eventually: Eventually
 ) -> None:
     foundry.deploy(serve, "yes", 1)
     replies: list[httpx.Response] = []
@@ -133,7 +181,7 @@ def test_sigterm_answers_what_is_under_way_and_ends_well(
         url = f"{server.url}/predict/delay"
 
         def ask() -> None:
-            replies.append(httpx.post(url, json={"rows": [row] * 5000}, timeout=60))
+            replies.append(httpx.post(url, json={"rows": [row] * 5000}, timeout=120))
 
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
@@ -149,60 +197,13 @@ def test_sigterm_answers_what_is_under_way_and_ends_well(
     assert read_applied(serve) is None
 
 
-def test_health_answers_while_many_rows_are_predicted(foundry: Any, serve: Path, row: dict[str, Any]) -> None:
-    foundry.deploy(serve, "yes", 1)
-    with ServerProcess(serve) as server:
-        done = threading.Event()
-
-        def ask() -> None:
-            httpx.post(f"{server.url}/predict/delay", json={"rows": [row] * 10_000}, timeout=60).raise_for_status()
-            done.set()
-
-        thread = threading.Thread(target=ask)
-        thread.start()
-        answered = 0
-        with httpx.Client() as client:
-            while not done.is_set():
-                answered += client.get(f"{server.url}/health").status_code == 200
-        thread.join()
-    assert answered > 3
-
-
-def test_a_refused_bundle_is_told_to_delivery_and_the_old_one_answers(
-    foundry: Any, serve: Path, row: dict[str, Any]
-) -> None:
-    foundry.deploy(serve, "yes", 1)
-    with ServerProcess(serve) as server:
-        deploy(serve, "delay", EndpointState(2, ServedModel("delay", 2, "0" * 64)))
-        waited = wait_applied(serve, "delay", 2, timeout=30)
-        assert waited.outcome == "refused"
-        assert "there is no bundle here" in waited.detail
-        assert httpx.post(f"{server.url}/predict/delay", json=row).json()["generation"] == 1
-        assert httpx.get(f"{server.url}/health").json()["status"] == "degraded"
-
-        with pytest.raises(Conflict, match=f"process {server.pid} at {server.url}"):
-            run_server(serve, port=0)
-
-
-def test_it_starts_with_nothing_deployed_and_serves_the_first_that_comes(
-    foundry: Any, serve: Path, row: dict[str, Any]
-) -> None:
-    with ServerProcess(serve) as server:
-        foundry.deploy(serve, "yes", 1)
-        assert wait_applied(serve, "delay", 1, timeout=30).outcome == "applied"
-        assert httpx.post(f"{server.url}/predict/delay", json=row).is_success
-        back = read_state(serve).endpoints["delay"]
-        assert deploy(serve, "delay", EndpointState(2, back.current, back.previous))
-        assert wait_applied(serve, "delay", 2, timeout=30).outcome == "applied"
-
-
 def test_a_server_ends_with_the_process_that_started_it(serve: Path) -> None:
     server = ServerProcess(serve).start()
     child = server._child
     assert child is not None
     assert child.stdin is not None
     child.stdin.close()
-    assert child.wait(30) == 0
+    assert child.wait(120) == 0
 
 
 def test_ctrl_c_ends_it_well(serve: Path) -> None:
@@ -210,7 +211,7 @@ def test_ctrl_c_ends_it_well(serve: Path) -> None:
     child = server._child
     assert child is not None
     child.send_signal(signal.SIGINT)
-    assert child.wait(30) == 0
+    assert child.wait(120) == 0
     server.stop()
 
 

@@ -44,7 +44,7 @@ def read_feedback(rows: Sequence[Row], endpoint: str, truth: Truth, at: datetime
     """The rows as records. RequestError 422 with every problem of every row."""
     problems = [problem for index, row in enumerate(rows) for problem in _problems(index, row, truth)]
     if problems:
-        raise RequestError(422, "the feedback is not taken", hint="nothing was recorded", problems=problems)
+        raise RequestError.bad_rows(problems, "nothing was recorded")
     return [
         FeedbackRecord(
             id=new_id(),

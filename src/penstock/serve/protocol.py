@@ -42,12 +42,10 @@ class RequestError(PenstockError):
         return cls(404, f"unknown endpoint {name!r}{did_you_mean(name, known)}", hint="GET /docs lists the endpoints")
 
     @classmethod
-    def bad_rows(cls, problems: Sequence[RowProblem]) -> "RequestError":
+    def bad_rows(cls, problems: Sequence[RowProblem], effect: str = "nothing was predicted") -> "RequestError":
         """422, with every bad field of every row."""
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
-        return cls(
-            422, f"{count} in the rows; nothing was predicted", hint="GET /docs shows the fields", problems=problems
-        )
+        return cls(422, f"{count} in the rows; {effect}", hint="GET /docs shows the fields", problems=problems)
 
 
 def decode_rows(body: bytes, max_rows: int) -> list[Row]:

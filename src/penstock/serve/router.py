@@ -28,6 +28,7 @@ from penstock.digest import digest_file
 from penstock.errors import Damaged, PenstockError, Untrusted
 
 POLL_SECONDS = 0.02
+RETRY_SECONDS = 0.5
 INLINE_ROWS = 64
 INLINE_SECONDS = 0.02
 _log = logging.getLogger("penstock.serve")
@@ -94,9 +95,18 @@ class Router:
         while not self._stop.is_set():
             stamp = _stamp(self._directory.state)
             if stamp != seen:
-                seen = stamp
-                self._follow()
+                seen = stamp if self._followed() else None
             self._stop.wait(POLL_SECONDS)
+
+    def _followed(self) -> bool:
+        try:
+            self._follow()
+        # A watcher that dies (applied.json on a full disk) would freeze the endpoints without a word.
+        except Exception:
+            _log.exception("state.json is not followed; trying again")
+            self._stop.wait(RETRY_SECONDS)
+            return False
+        return True
 
     def _follow(self) -> None:
         try:

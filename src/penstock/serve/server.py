@@ -4,8 +4,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,10 +33,8 @@ def run_server(
     server does not outlive the process that started it. Raises Conflict when the directory is being served already,
     UsageError when the address cannot be had.
     """
-    # These signals end the server through uvicorn, which hands them on afterwards: that must not kill us.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
     with ExitStack() as stack:
+        stack.enter_context(_surviving_signals())
         stack.enter_context(hold_server(root))
         listener = stack.enter_context(listen(host, port))
         applied = Applied(os.getpid(), host, listener.getsockname()[1], datetime.now(UTC).isoformat())
@@ -62,3 +61,17 @@ def listen(host: str, port: int) -> socket.socket:
         what = f"cannot listen on {host}:{port}: {error.strerror}"
         raise UsageError(what, hint="choose another port: --port 0 takes a free one") from error
     return listener
+
+
+@contextmanager
+def _surviving_signals() -> Iterator[None]:
+    """Uvicorn ends at these signals and then raises them once more: that must not end the caller too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
