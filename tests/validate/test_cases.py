@@ -103,7 +103,7 @@ def test_the_digest_names_each_file(tmp_path: Path) -> None:
 
 def test_an_input_that_is_no_request_is_named_at_its_line(airport: Any, tmp_path: Path) -> None:
     from penstock.validate.cases import ask
-    from penstock.validate.evaluation import open_sealed
+    from penstock.validate.exam import open_sealed
 
     text = "name: fog\ninput:\n  flight: F1\n  scheduled: noon\n  orign: EWR\n  distance: far\nexpect: {label: true}\n"
     files = load_cases(written(tmp_path, fog=text), "binary")

@@ -11,7 +11,7 @@ from penstock.errors import Untrusted, UsageError
 from penstock.ledger import Evaluation, GateResult, trace
 from penstock.project import ProjectFile, load_project
 from penstock.validate import Evaluated, card, evaluate, judged_by
-from penstock.validate.evaluation import open_sealed
+from penstock.validate.exam import open_sealed
 
 NOW = datetime(2013, 2, 1, tzinfo=UTC)
 

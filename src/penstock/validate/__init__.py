@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.validate.cases import Case, CaseResult, case_files, cases_digest, load_cases, same_label
-    from penstock.validate.evaluation import Evaluated, evaluate, judged_by, open_sealed
+    from penstock.validate.evaluation import Evaluated, evaluate, judged_by
+    from penstock.validate.exam import open_sealed
     from penstock.validate.gates import Gate, gates_digest, gates_of
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
     from penstock.validate.measuring import Metric, Sample, interval, intervals, measure, paired_difference
@@ -63,7 +64,8 @@ __all__ = [
 
 _MODULES = {
     "cases": ("Case", "CaseResult", "case_files", "cases_digest", "load_cases", "same_label"),
-    "evaluation": ("Evaluated", "evaluate", "judged_by", "open_sealed"),
+    "evaluation": ("Evaluated", "evaluate", "judged_by"),
+    "exam": ("open_sealed",),
     "gates": ("Gate", "gates_digest", "gates_of"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
     "measuring": ("Metric", "Sample", "interval", "intervals", "measure", "paired_difference"),

@@ -2,45 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.data import load_holdout, load_train
-from penstock.errors import PenstockError, UsageError
+from penstock.errors import UsageError
 from penstock.ids import new_id
-from penstock.ledger import Evaluation, GateResult, Ledger, SealedBundle, node, utc_now
+from penstock.ledger import Evaluation, GateResult, Ledger, node, utc_now
 from penstock.objective import objective_digest
 from penstock.project import Config, Objective, ProjectFile, load_function
-from penstock.signing import load_signer
 from penstock.validate import record as recorded
 from penstock.validate.cases import CaseResult, ask, cases_digest, load_cases
+from penstock.validate.exam import Exam, Material, Rival, baseline, open_sealed, sit, trained_until
 from penstock.validate.gates import Gate, Kind, gates_digest, gates_of
 from penstock.validate.judging import Evidence, Judgement, judge, verdict
 from penstock.validate.latency import time_requests
-from penstock.validate.measuring import Metric, Sample
+from penstock.validate.measuring import Metric
 from penstock.validate.metrics import METRICS, custom_metric, metrics_for
-from penstock.validate.samples import baseline_of, sample_of, truth
+from penstock.validate.samples import sample_of
 from penstock.validate.slices import cut_all
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from penstock.bundle import Answers, Bundle
     from penstock.store import Store
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a model is judged on.
-
-    holdout   commit: requests and the target, in rows that training never saw
-    sources   dataset -> commit: the examples, and what the rows of stored feature views are computed from
-    train     commit: the training examples, for the baseline
-    """
-
-    holdout: str
-    sources: Mapping[str, str]
-    train: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,18 +32,6 @@ class Evaluated:
     evaluation: Evaluation
     results: tuple[GateResult, ...]
     record: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Exam:
-    """A model and what it is asked."""
-
-    bundle: "Bundle"
-    requests: "pl.DataFrame"
-    labels: "pl.Series"
-    views: "dict[str, pl.DataFrame]"
-    answers: "Answers"
-    unlabelled: int
 
 
 def evaluate(
@@ -89,9 +59,9 @@ def evaluate(
     material = Material(holdout, sources, train)
     gates = gates_of(project.config)
     metrics = _metrics(project, gates)
-    exam = _sit(store, open_sealed(project, ledger, store, bundle), material)
-    rival = _Rival.of(project, ledger, store, exam, material, champion)
-    until = _trained_until(project, store, exam, material)
+    exam = sit(store, open_sealed(project, ledger, store, bundle), material)
+    rival = Rival.of(project, ledger, store, exam, material, champion)
+    until = trained_until(project, store, exam, material)
     evidence = _evidence(project, store, exam, rival, material, gates, metrics, until, now or utc_now())
     judgements = tuple(judge(gate, evidence) for gate in gates)
     record = _record(project, exam, material, evidence, judgements, metrics, until, champion)
@@ -107,88 +77,14 @@ def judged_by(project: ProjectFile) -> str:
     return gates_digest(gates, {**code, **cases})
 
 
-def open_sealed(project: ProjectFile, ledger: Ledger, store: "Store", digest: str) -> "Bundle":
-    """A bundle of the project, verified, from the cache of exports."""
-    from penstock.bundle import export, open_bundle
-
-    with ledger.read() as reader:
-        sealed = reader.get(SealedBundle, digest=digest)
-    if sealed is None:
-        raise UsageError(f"there is no bundle {digest} in the ledger", hint="penstock run")
-    directory = export(digest, store, sealed.signature, sealed.public_key, project.home / "bundles")
-    return open_bundle(directory, trusted=[load_signer(project.signing_key).public])
-
-
 # --- evidence ------------------------------------------------------------------------------------
-
-
-def _sit(store: "Store", bundle: "Bundle", material: Material) -> _Exam:
-    """Ask the model for every labelled row of the holdout."""
-    rows, labels = load_holdout(store, material.holdout, bundle.target.column)
-    known = labels.is_not_null()
-    if not known.any():
-        raise UsageError(
-            f"no row of the holdout has a value of {bundle.target.column!r}: there is nothing to judge by",
-            hint="take more rows for `train.holdout`, or wait for labels",
-        )
-    requests = rows.filter(known)
-    views = _view_rows(store, bundle, material)
-    answers = bundle.predict(requests, views)
-    return _Exam(bundle, requests, labels.filter(known), views, answers, int((~known).sum()))
-
-
-def _view_rows(store: "Store", bundle: "Bundle", material: Material) -> "dict[str, pl.DataFrame]":
-    """The rows of a model's stored views, made by its own functions."""
-    rows = {}
-    for view in bundle.features.spec.stored:
-        if view.source not in material.sources:
-            raise UsageError(f"dataset {view.source!r} of its feature view {view.name!r} is not at hand")
-        rows[view.name] = bundle.features.view_rows(view.name, store.scan(material.sources[view.source]))
-    return rows
-
-
-@dataclass(frozen=True)
-class _Rival:
-    """The champion's answers to the same requests, or why there are none."""
-
-    bundle: "Bundle | None" = None
-    answers: "Answers | None" = None
-    why_not: str = ""  # there is one, and it cannot be compared with
-    unrivalled: str = ""  # there is none to be compared with
-
-    @classmethod
-    def of(
-        cls,
-        project: ProjectFile,
-        ledger: Ledger,
-        store: "Store",
-        exam: _Exam,
-        material: Material,
-        champion: str | None,
-    ) -> "_Rival":
-        if champion is None:
-            return cls(unrivalled="no champion yet")
-        if champion == exam.bundle.id:
-            return cls(unrivalled="this is the champion")
-        try:
-            bundle = open_sealed(project, ledger, store, champion)
-            _require_same_target(exam.bundle, bundle)
-            return cls(bundle, bundle.predict(exam.requests, _view_rows(store, bundle, material)))
-        except PenstockError as error:
-            return cls(why_not=f"the champion cannot be compared with on these rows: {error.what}")
-
-
-def _require_same_target(candidate: "Bundle", champion: "Bundle") -> None:
-    ours, theirs = candidate.target, champion.target
-    if (ours.column, ours.task, ours.positive) != (theirs.column, theirs.task, theirs.positive):
-        raise UsageError(f"it predicts {theirs.column!r} ({theirs.task}), not {ours.column!r} ({ours.task})")
 
 
 def _evidence(
     project: ProjectFile,
     store: "Store",
-    exam: _Exam,
-    rival: _Rival,
+    exam: Exam,
+    rival: Rival,
     material: Material,
     gates: tuple[Gate, ...],
     metrics: Mapping[str, Metric],
@@ -209,7 +105,7 @@ def _evidence(
         metrics=metrics,
         champion=champion,
         unrivalled=rival.unrivalled,
-        baseline=_baseline(store, exam.bundle, material, candidate),
+        baseline=baseline(store, exam.bundle, material, candidate),
         groups=cut_all(columns, exam.requests, exam.answers.vectors),
         latencies=time_requests(exam.bundle, exam.requests, exam.views) if timed else None,
         age=now - trained_until if trained_until else None,
@@ -218,29 +114,7 @@ def _evidence(
     )
 
 
-def _baseline(store: "Store", bundle: "Bundle", material: Material, candidate: Sample) -> Sample | None:
-    if material.train is None:
-        return None
-    _, labels = load_train(store, material.train)
-    return baseline_of(candidate, truth(labels.drop_nulls(), bundle.target))
-
-
-def _trained_until(project: ProjectFile, store: "Store", exam: _Exam, material: Material) -> datetime | None:
-    """Time of the newest labelled example outside a holdout that is cut by time; else of the newest one."""
-    import polars as pl
-
-    config = project.config
-    time, examples = config.data.time, config.data.examples or next(iter(config.data.datasets), "")
-    if time is None or examples not in material.sources:
-        return None
-    rows = store.scan(material.sources[examples]).filter(pl.col(exam.labels.name).is_not_null())
-    if config.train and config.train.holdout.startswith("last"):
-        rows = rows.filter(pl.col(time) < exam.requests[time].min())
-    newest = rows.select(pl.col(time).cast(pl.Datetime("us"), strict=False).max()).collect().item()
-    return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else None
-
-
-def _cases(project: ProjectFile, exam: _Exam) -> tuple[CaseResult, ...]:
+def _cases(project: ProjectFile, exam: Exam) -> tuple[CaseResult, ...]:
     directory = project.config.validation.cases
     if directory is None:
         return ()
@@ -266,7 +140,7 @@ def _custom(gates: tuple[Gate, ...]) -> list[str]:
 
 def _record(
     project: ProjectFile,
-    exam: _Exam,
+    exam: Exam,
     material: Material,
     evidence: Evidence,
     judgements: tuple[Judgement, ...],
