@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from penstock.bundle.dtypes import Schema, conform, dtype_name, dtype_of, same_kind, schema_of
-from penstock.bundle.pointintime import AVAILABLE, Times, ViewRows, microseconds
+from penstock.bundle.pointintime import AVAILABLE, Integers, ViewRows, microseconds
 from penstock.digest import digest_value
 from penstock.errors import FunctionError, UsageError
 
@@ -175,7 +175,7 @@ class FeatureSet:
         asked = conform(requests, self.spec.request, "the request")
         return rows[self.prepare(view, rows).rows_at(*self._asked(spec, asked))]
 
-    def _asked(self, view: ViewSpec, requests: pl.DataFrame) -> tuple[list[pl.Series], Times]:
+    def _asked(self, view: ViewSpec, requests: pl.DataFrame) -> tuple[list[pl.Series], Integers]:
         assert self.spec.time is not None  # FeatureSpec refuses stored views without it
         times = microseconds(requests.get_column(self.spec.time))
         return [requests.get_column(name) for name in view.entity], times

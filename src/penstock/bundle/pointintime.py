@@ -14,86 +14,89 @@ from numpy.typing import NDArray
 from penstock.errors import UsageError
 
 AVAILABLE = "_available_at"
-_ROW, _GROUP = "_penstock_row", "_penstock_group"  # of our own, beside a user's columns
-Times = NDArray[np.int64]
+_ROW = "_penstock_row"  # a column of our own, beside a user's
+Integers = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).min
 
 
-def microseconds(times: pl.Series) -> Times:
+def microseconds(times: pl.Series) -> Integers:
     """Dates or times as microseconds since 1970 in UTC; a null as the least integer."""
-    zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
     if not isinstance(times.dtype, pl.Datetime | pl.Date):
         raise UsageError(
             f"column {times.name!r} is {times.dtype}, not a date or a time", hint=f"parse {times.name!r} to a Datetime"
         )
+    zone = times.dtype.time_zone if isinstance(times.dtype, pl.Datetime) else None
     numbers = times.cast(pl.Datetime("us", zone)).cast(pl.Int64)
     return (numbers.fill_null(_NEVER) if numbers.null_count() else numbers).to_numpy()
 
 
 @dataclass(frozen=True)
 class ViewRows:
-    """A stored view's rows, indexed for the join. Build it once and use it for many requests."""
+    """A stored view's rows, indexed for the join. Build it once and use it for many requests.
 
-    entity: tuple[str, ...]
-    features: pl.DataFrame  # sorted by entity and time, then one row of nulls
+    `_available` and `_rows` are ordered by entity and time; the rows of entity number g are those from
+    `_starts[g]` up to `_starts[g + 1]`.
+    """
+
+    features: pl.DataFrame  # as given, then one row of nulls
     ttl_us: int | None  # a row lives this long after it becomes available
-    _groups: dict[tuple[object, ...], int]
-    _moments: Times  # distinct times, ascending
-    _keys: Times  # group * (moments + 1) + rank of the time, ascending
-    _available: Times
-    _rows: Times  # where each row was in the frame given
+    _numbers: dict[tuple[object, ...], int]  # entity -> its number
+    _starts: Integers
+    _available: Integers
+    _rows: Integers  # which row of `features`
 
     @classmethod
     def of(
         cls, rows: pl.DataFrame, entity: Sequence[str], *, ttl_us: int | None = None, drop: Sequence[str] = ()
     ) -> "ViewRows":
         """Index rows that carry `entity` and `_available_at`. Of rows alike in both the last counts."""
-        entity = tuple(entity)
         _refuse_floats(rows, entity)
-        known = rows.with_row_index(_ROW).drop_nulls([*entity, AVAILABLE])
-        groups = known.select(entity).unique(maintain_order=True).with_row_index(_GROUP)
-        grouped = known.join(groups, on=entity, how="left", maintain_order="left")
-        ordered = grouped.sort(_GROUP, AVAILABLE, maintain_order=True)
-        available = microseconds(ordered[AVAILABLE])
-        moments, rank = np.unique(available, return_inverse=True)
-        features = ordered.drop(_ROW, _GROUP, AVAILABLE, *entity, *drop)
+        keys = rows.select(*entity, AVAILABLE).with_row_index(_ROW).drop_nulls()
+        in_time = pl.col(AVAILABLE, _ROW).sort_by(AVAILABLE, maintain_order=True)
+        groups = keys.group_by(entity, maintain_order=True).agg(in_time)
+        ordered = groups.select(pl.col(AVAILABLE, _ROW).explode())
+        features = rows.drop(AVAILABLE, *entity, *drop)
         return cls(
-            entity=entity,
             features=features.vstack(features.clear(1)),
             ttl_us=ttl_us,
-            _groups={key: number for number, key in enumerate(groups.select(entity).rows())},
-            _moments=moments,
-            _keys=ordered[_GROUP].to_numpy().astype(np.int64) * (len(moments) + 1) + rank + 1,
-            _available=available,
+            _numbers={key: number for number, key in enumerate(groups.select(entity).rows())},
+            _starts=np.append(0, groups[_ROW].list.len().to_numpy().cumsum(dtype=np.int64)),
+            _available=microseconds(ordered[AVAILABLE]),
             _rows=ordered[_ROW].to_numpy().astype(np.int64),
         )
 
-    def at(self, entities: Sequence[pl.Series], times: Times) -> pl.DataFrame:
+    def at(self, entities: Sequence[pl.Series], times: Integers) -> pl.DataFrame:
         """The features of each (entity, time): one row per time, in order, nulls where nothing was known."""
-        found = self._find(entities, times)
-        if len(found) == 1:  # a slice costs a fortieth of a gather
-            return self.features.slice(int(found[0]), 1)
-        return self.features[found]
+        rows = self._find(entities, times)
+        if len(rows) == 1:  # a slice costs a fortieth of a gather
+            return self.features.slice(int(rows[0]), 1)
+        return self.features[rows]
 
-    def rows_at(self, entities: Sequence[pl.Series], times: Times) -> Times:
+    def rows_at(self, entities: Sequence[pl.Series], times: Integers) -> Integers:
         """Which of the rows given to `of` these (entity, time) look up, ascending."""
-        found = self._find(entities, times)
-        return np.unique(self._rows[found[found < len(self._rows)]])
+        found = np.unique(self._find(entities, times))
+        return found[found < self.features.height - 1]
 
-    def _find(self, entities: Sequence[pl.Series], times: Times) -> Times:
-        nothing = len(self._keys)
-        groups = self._groups
+    def _find(self, entities: Sequence[pl.Series], times: Integers) -> Integers:
+        """The row of `features` for each (entity, time): the row of nulls where nothing was known."""
         keys = zip(*(series.to_list() for series in entities), strict=True)
-        group = np.fromiter((groups.get(key, -1) for key in keys), dtype=np.int64, count=len(times))
-        if not nothing:
-            return np.zeros(len(times), dtype=np.int64)
-        width = len(self._moments) + 1
-        wanted = group * width + np.searchsorted(self._moments, times, side="right")
-        position = np.searchsorted(self._keys, wanted, side="right") - 1
-        good = (group >= 0) & (position >= 0) & (self._keys[position] // width == group)
+        numbers = np.fromiter((self._numbers.get(key, -1) for key in keys), dtype=np.int64, count=len(times))
+        found = np.full(len(times), self.features.height - 1)
+        order = np.argsort(numbers, kind="stable")
+        bounds = np.flatnonzero(np.diff(numbers[order])) + 1
+        for asked in np.split(order, bounds):  # the requests of one entity
+            if len(asked) and (number := numbers[asked[0]]) >= 0:
+                found[asked] = self._newest(number, times[asked])
+        return found
+
+    def _newest(self, number: int, times: Integers) -> Integers:
+        start, end = self._starts[number], self._starts[number + 1]
+        available = self._available[start:end]
+        place = np.searchsorted(available, times, side="right") - 1
+        good = place >= 0
         if self.ttl_us is not None:
-            good &= times - self._available[position] <= self.ttl_us
-        return np.where(good, position, nothing)
+            good &= times - available[place] <= self.ttl_us
+        return np.where(good, self._rows[start + place], self.features.height - 1)
 
 
 def _refuse_floats(rows: pl.DataFrame, entity: Sequence[str]) -> None:
