@@ -111,12 +111,15 @@ class Project:
 
     # --- the daily verbs ---
 
-    def run(self, *, on_event: "Callable[[Event], None] | None" = None) -> "Turn":
-        """One turn of steps 1 to 5: rebuild what depends on what has changed, judge it, register it."""
+    def run(self, *, on_event: "Callable[[Event], None] | None" = None, now: "datetime | None" = None) -> "Turn":
+        """One turn of steps 1 to 5: rebuild what depends on what has changed, judge it, register it.
+
+        `now` is the time that the freshness of the training data is judged at.
+        """
         from penstock.pipeline import run
 
         work = self._workspace
-        return run(work.project, work.ledger, work.store, on_event=on_event)
+        return run(work.project, work.ledger, work.store, on_event=on_event, now=now)
 
     def status(self) -> "Status":
         """The loop at a glance."""

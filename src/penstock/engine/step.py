@@ -39,9 +39,9 @@ class Outcome:
     seconds: float
 
 
-def step_key(step: Step) -> str:
-    """The digest that names this work."""
-    return digest_value({"step": step.name, "inputs": step.inputs})
+def step_key(name: str, inputs: Mapping[str, Any]) -> str:
+    """The digest that names the work of a step on these inputs."""
+    return digest_value({"step": name, "inputs": inputs})
 
 
 def run_step(ledger: Ledger, step: Step) -> Outcome:
@@ -50,7 +50,7 @@ def run_step(ledger: Ledger, step: Step) -> Outcome:
     When another process works on the same inputs, waits for it and takes its result.
     Whatever `step.work` raises passes through, and nothing is remembered.
     """
-    key = step_key(step)
+    key = step_key(step.name, step.inputs)
     if found := _remembered(ledger, step, key):
         return found
     with ExitStack() as stack:

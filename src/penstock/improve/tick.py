@@ -80,7 +80,7 @@ def _retrain(
     if action is None:
         return None, None, None
     try:
-        turn = run(project, ledger, store)
+        turn = run(project, ledger, store, now=now)
         state, outcome, promoted = _go_up(project, ledger, store, turn, action)
     except PenstockError as error:
         _finish(ledger, replace(action, state="failed", outcome=error.as_dict(), finished_at=now), None)

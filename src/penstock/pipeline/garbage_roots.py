@@ -1,6 +1,8 @@
 """What garbage collection must keep."""
 
-from penstock.ledger import Artifact, Evaluation, Reader, Ref, Run, SealedBundle, Version
+from collections.abc import Iterator, Mapping
+
+from penstock.ledger import Artifact, Evaluation, Execution, Reader, Ref, Run, SealedBundle, Version
 from penstock.project import ProjectFile
 from penstock.store import read_lock
 
@@ -17,4 +19,15 @@ def roots(reader: Reader, project: ProjectFile) -> set[str]:
     kept |= {sealed.digest for sealed in reader.find(SealedBundle)}
     for evaluation in reader.find(Evaluation):
         kept |= {evaluation.record, evaluation.data}
+    for execution in reader.find(Execution):
+        kept |= set(_texts(execution.outputs))
     return kept
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in the outputs of a step: a remembered result must still be there."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from penstock.data import head, ingest, publish_derived
 from penstock.deliver import in_production, register
 from penstock.digest import short
-from penstock.engine import Outcome, Step, run_step
+from penstock.engine import Outcome, Step, run_step, step_key
 from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node
 from penstock.objective import objective_digest, require_objective
 from penstock.pipeline import plan
@@ -59,13 +60,22 @@ class Turn:
         return 3 if self.evaluation and self.evaluation.verdict != "PASS" else 0
 
 
-def run(project: ProjectFile, ledger: Ledger, store: Store, *, on_event: Listener | None = None) -> Turn:
+def run(
+    project: ProjectFile,
+    ledger: Ledger,
+    store: Store,
+    *,
+    on_event: Listener | None = None,
+    now: datetime | None = None,
+) -> Turn:
     """Rebuild what depends on what has changed, judge it, register what did not fail.
+
+    `now` is the time that the freshness of the training data is judged at.
 
     Raises ContractBroken when data do not keep their contract, UserCodeError when the user's code
     raised; what was done before stays done, and the next turn begins there.
     """
-    turner = _Turner(project, ledger, store, on_event)
+    turner = _Turner(project, ledger, store, on_event, now)
     commits = turner.data()
     if project.config.train is None:
         return Turn(tuple(turner.events), commits)
@@ -75,10 +85,13 @@ def run(project: ProjectFile, ledger: Ledger, store: Store, *, on_event: Listene
 class _Turner:
     """The pieces that every step needs, and the events so far."""
 
-    def __init__(self, project: ProjectFile, ledger: Ledger, store: Store, on_event: Listener | None) -> None:
+    def __init__(
+        self, project: ProjectFile, ledger: Ledger, store: Store, on_event: Listener | None, now: datetime | None
+    ) -> None:
         self.project = project
         self.ledger = ledger
         self.store = store
+        self.now = now
         self.events: list[Event] = []
         self._tell = on_event or (lambda event: None)
 
@@ -126,9 +139,8 @@ class _Turner:
         made = self._step(
             Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits))
         )
-        trained = self._step(
-            Step("train", plan.train_inputs(self.project, made.key), lambda: self._train(made, commits))
-        )
+        training = plan.train_inputs(self.project, made.key)
+        trained = self._step(Step("train", training, lambda: self._train(made, commits, training)))
         run_id, bundle = str(trained.outputs["run"]), str(trained.outputs["bundle"])
         rival = self._rival(bundle)
         holdout = str(made.outputs["holdout"])
@@ -153,7 +165,7 @@ class _Turner:
         made = training_set(self.project, self.store, commits, examples=plan.examples_of(self.project))
         return made.to_json()
 
-    def _train(self, made: Outcome, commits: Mapping[str, str]) -> dict[str, str]:
+    def _train(self, made: Outcome, commits: Mapping[str, str], inputs: Mapping[str, object]) -> dict[str, str]:
         from penstock.bundle import FeatureSpec
         from penstock.train import Tables, train
         from penstock.validate import decide_threshold
@@ -164,7 +176,7 @@ class _Turner:
             self.project,
             self.ledger,
             self.store,
-            key=made.key,
+            key=step_key("train", inputs),
             tables=Tables(train=outputs["train"], holdout=outputs["holdout"], views=outputs["views"]),
             data=commits,
             features=FeatureSpec.from_json(outputs["features"]),
@@ -185,6 +197,7 @@ class _Turner:
             train=made.outputs["train"],
             sources=commits,
             champion=champion,
+            now=self.now,
         )
         return {"evaluation": judged.evaluation.id, "verdict": judged.evaluation.verdict}
 
