@@ -22,6 +22,9 @@ SMALL = 1_000  # rows below which the model is kept simple and more of them are 
 JUDGED = 30  # rows from which on the objective's own gates decide something
 FEW_GROUPS = 12
 WIDTH = 100
+PARAMS = (
+    "max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "early_stopping",
+)  # fmt: skip
 TREES = {
     "binary": "HistGradientBoostingClassifier",
     "multiclass": "HistGradientBoostingClassifier",
@@ -153,14 +156,14 @@ def _gates(look: Look, bounds: Sequence[tuple[str, str, str]]) -> Iterator[Remar
 
 
 def _params(look: Look) -> str:
-    """Simple trees for few rows; fewer of them for many classes, each of which gets its own."""
+    """Few simple trees for few rows; for more rows as many as still help on rows that are held back."""
     if look.labelled < SMALL:
         leaf = max(2, min(20, look.labelled // 20))
-        values = (60, 0.05, 15, leaf, 1.0)
+        values = ("60", "0.05", "15", str(leaf), "1.0", "false")
     else:
-        values = (100 if look.goal.classes <= 5 else 50, 0.1, 31, 20, 0.0)
-    names = ("max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
-    return "{" + ", ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True)) + "}"
+        # every class gets its own trees
+        values = ("300" if look.goal.classes <= 5 else "100", "0.1", "31", "20", "0.0", "true")
+    return "{" + ", ".join(f"{name}: {value}" for name, value in zip(PARAMS, values, strict=True)) + "}"
 
 
 def _slices(look: Look) -> Iterator[str]:
