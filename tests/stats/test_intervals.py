@@ -29,6 +29,7 @@ from penstock.stats.intervals import (
 scores_with_ties = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=4, max_size=40)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 200), st.sampled_from([0.01, 0.05, 0.2]))
 def test_wilson_is_scipys(successes: int, extra: int, alpha: float) -> None:
     n = successes + extra
@@ -42,11 +43,13 @@ def test_wilson_of_nothing_is_unknown() -> None:
     assert wilson(0, 0).low == -inf
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=50))
 def test_midranks_are_scipys(values: list[int]) -> None:
     assert midranks(np.array(values, float)).tolist() == oracle.rankdata(values).tolist()
 
 
+@settings(deadline=None)
 @given(scores_with_ties)
 def test_auc_is_sklearns_with_ties(rows: list[tuple[bool, int]]) -> None:
     y, scores = (np.array(column, float) for column in zip(*rows, strict=True))
@@ -57,6 +60,7 @@ def test_auc_is_sklearns_with_ties(rows: list[tuple[bool, int]]) -> None:
         assert isnan(auc(y, scores))
 
 
+@settings(deadline=None)
 @given(scores_with_ties)
 def test_delong_is_its_definition(rows: list[tuple[bool, int]]) -> None:
     y, scores = (np.array(column, float) for column in zip(*rows, strict=True))
@@ -121,7 +125,7 @@ def test_chunks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None
     assert poisson_draws(lambda w: w @ values, 50, draws=20).tolist() == whole.tolist()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_adjusted_p_values_are_scipys_and_statements_hold(p: list[float]) -> None:
     assert benjamini_hochberg(p) == pytest.approx(oracle.false_discovery_control(p), abs=1e-12)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.validate.cases import CaseResult
@@ -178,6 +178,7 @@ def test_small_groups_are_shown_and_not_judged() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), min_size=20, max_size=80))
 def test_groups_are_counted_as_a_loop_would(rows: list[tuple[str, bool, bool]]) -> None:
     names, true, decided = zip(*rows, strict=True)
@@ -290,6 +291,7 @@ def test_verdict() -> None:
     assert outcomes(("UNDECIDED", "block"), ("FAIL", "block"), ("PASS", "block")) == "FAIL"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["PASS", "FAIL", "UNDECIDED"])))
 def test_warnings_never_block(each: list[str]) -> None:
     assert outcomes(*((outcome, "warn") for outcome in each)) == "PASS"

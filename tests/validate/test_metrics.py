@@ -65,7 +65,7 @@ DECIDED = {
 }
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(binary_rows)
 def test_scores_are_scikit_learns(rows: list[tuple[bool, float]]) -> None:
     sample = binary(rows)
@@ -73,7 +73,7 @@ def test_scores_are_scikit_learns(rows: list[tuple[bool, float]]) -> None:
         assert measure(METRICS[name], sample) == pytest.approx(theirs(sample.y, sample.scores), abs=1e-9), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(binary_rows, levels)
 def test_decisions_are_scikit_learns(rows: list[tuple[bool, float]], threshold: float) -> None:
     sample = binary(rows, threshold)
@@ -82,7 +82,7 @@ def test_decisions_are_scikit_learns(rows: list[tuple[bool, float]], threshold: 
         assert measure(METRICS[name], sample) == pytest.approx(expected, abs=1e-12, nan_ok=True), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(binary_rows)
 def test_calibration_error_is_the_gap_in_each_bin(rows: list[tuple[bool, float]]) -> None:
     sample = binary(rows)
@@ -92,7 +92,7 @@ def test_calibration_error_is_the_gap_in_each_bin(rows: list[tuple[bool, float]]
     assert measure(METRICS["ece"], sample) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(binary_rows, levels)
 def test_cost_is_the_mean_of_what_mistakes_cost(rows: list[tuple[bool, float]], threshold: float) -> None:
     sample = binary(rows, threshold, Costs(false_negative=90, false_positive=15))
@@ -105,7 +105,7 @@ def test_cost_without_costs_says_where_to_write_them() -> None:
         measure(METRICS["cost"], random_binary())
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(1, 9), min_size=3, max_size=3)), min_size=1))
 def test_multiclass_is_scikit_learns(rows: list[tuple[int, list[int]]]) -> None:
     y = np.array([label for label, _ in rows], dtype=float)
@@ -135,7 +135,7 @@ def test_a_class_the_model_does_not_know_counts_as_wrong() -> None:
     assert measure(METRICS["log_loss"], sample) > 15
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=40))
 def test_regression_is_scikit_learns(rows: list[tuple[float, float]]) -> None:
     y, scores = (np.array(column) for column in zip(*rows, strict=True))

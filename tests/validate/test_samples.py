@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.bundle import Target
@@ -54,6 +54,7 @@ def test_threshold_from_costs() -> None:
     assert decide_threshold(objective("regression")) is None
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 100), st.floats(0.1, 100), st.floats(0, 1))
 def test_no_other_threshold_costs_less_where_probabilities_are_true(fn: float, fp: float, other: float) -> None:
     costs = Costs(false_negative=fn, false_positive=fp)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UsageError
@@ -52,6 +52,7 @@ def test_an_empty_column_has_no_groups() -> None:
     assert sizes(pl.Series("x", [None, None], dtype=pl.Float64)) == {"(missing)": 2}
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(allow_infinity=False)), max_size=80))
 def test_every_row_is_in_exactly_one_group(values: list[float | None]) -> None:
     groups = cut(pl.Series("x", values, dtype=pl.Float64))
