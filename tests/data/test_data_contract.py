@@ -77,6 +77,9 @@ def test_a_column_that_makes_no_sense(column: str, what: str) -> None:
         ("b > 1", "unknown column 'b'"),
         ("a + 1", "it gives a Float64"),
         ("s > 1", "cannot compare"),
+        ("a > AVG(a)", "it looks at more than one row"),
+        ("COUNT(*) > 3", "it looks at more than one row"),
+        ("a > LAG(a) OVER (ORDER BY a)", "it looks at more than one row"),
     ],
 )
 def test_a_rule_that_makes_no_sense(expression: str, what: str) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from penstock.data.contract import load_contract
 from penstock.data.infer import Draft, infer_contract
 from penstock.data.readers import Raw, explained, open_input
-from penstock.data.rules import HEAD, ROW, Change, Checked, check, head_changes
+from penstock.data.rules import HEAD, ROW, Change, Checked, annotated, check, head_changes
 from penstock.data.sources import inputs_of
 from penstock.errors import ContractBroken, UsageError
 
@@ -42,6 +44,17 @@ def read_file(path: Path) -> "tuple[pl.DataFrame, Draft]":
                 rows.select(parsed(pl.col(name), column).alias(name) for name, column in columns) if raw.text else rows
             )
             return typed.collect(), draft
+
+
+def read_file(path: Path, *, keys: Sequence[str] = ()) -> tuple[pl.DataFrame, Draft]:
+    """A file's rows with the types that they turn out to have, as an ingest under the draft would store them."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+        raw = _open(path, Path(scratch))
+        with explained(raw):
+            rows = raw.rows.drop(ROW).collect()
+            draft = infer_contract(rows, keys=keys, text=raw.text)
+            typed = annotated(rows.lazy(), draft.contract, rows.schema, text=raw.text)
+            return typed.select(*draft.contract.columns).collect(), draft
 
 
 def infer_file(path: Path, *, keys: Sequence[str] = ()) -> str:

@@ -147,9 +147,10 @@ def _observe(frame: pl.LazyFrame, columns: Mapping[str, Column], text: bool) -> 
     """Per column how many values are missing and, by its kind, the range or the number of distinct values."""
     wanted = {}
     for position, (name, column) in enumerate(columns.items()):
-        for fact, expression in _facts(_value(name, column, text), logical(dtype_of(column.type))).items():
+        for fact, expression in _facts(pl.col(name), logical(dtype_of(column.type))).items():
             wanted[f"{position}:{fact}"] = expression
-    row = frame.select(**wanted).collect().row(0, named=True) if wanted else {}
+    typed = frame.select(_value(name, column, text).alias(name) for name, column in columns.items())
+    row = typed.select(**wanted).collect().row(0, named=True) if wanted else {}
     return {
         name: {key.partition(":")[2]: value for key, value in row.items() if key.partition(":")[0] == str(position)}
         for position, name in enumerate(columns)

@@ -316,11 +316,21 @@ def _rule_faults(contract: Contract) -> Iterator[Fault]:
                     yield path, f"unknown column {name!r}{did_you_mean(name, contract.columns)}", None
                     break
             else:
+                if _looks_around(expression):
+                    yield path, "it looks at more than one row", "a condition on the columns of one row"
+                    continue
                 found = empty.select(expression).dtypes[0]
                 if not isinstance(found, pl.Boolean):
                     yield path, f"it gives a {type_name(found)}", "a condition that is true or false"
         except (ValueError, pl.exceptions.PolarsError) as error:
             yield path, str(error).splitlines()[0], "a condition in SQL, such as `arrival > departure`"
+
+
+def _looks_around(expression: pl.Expr) -> bool:
+    """Whether a condition needs more than its own row: rows come in batches, so it would mean something else."""
+    # meta.is_row_separable() looks at the outermost operation only (Polars 2.1)
+    text = expression.meta.serialize(format="json")
+    return any(mark in text for mark in ('"Agg":', '"Over":', '"expr":"Len"'))
 
 
 def _matches(pattern: str) -> None:
