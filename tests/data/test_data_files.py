@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from penstock.data import check_file, draft_file, infer_file, parse_contract
+from penstock.data import check_file, draft_file, infer_file, parse_contract, read_file
 from penstock.errors import ContractBroken, UsageError
 
 
@@ -29,6 +29,17 @@ def test_a_draft_is_kept_by_its_own_file_when_it_is_ingested(lab) -> None:
     lab.datasets["flights"] = "{source: a.csv, contract: c.yaml}"
     done = lab.ingest("flights")
     assert (done.rows, done.quarantined) == (300, 0)
+
+
+def test_a_file_is_read_as_it_would_be_stored(lab) -> None:
+    path = lab.write("a.csv", "id,x\n1,NA\n2,2.5\n")
+    frame, draft = read_file(path)
+    lab.write("c.yaml", draft.text)
+    lab.datasets["flights"] = "{source: a.csv, contract: c.yaml}"
+    lab.ingest("flights")
+    assert frame.equals(lab.rows("flights"))
+    frame.write_parquet(lab.root / "a.parquet")
+    assert read_file(lab.root / "a.parquet")[0].equals(frame)
 
 
 def test_check_holds_a_file_against_a_contract(flights) -> None:

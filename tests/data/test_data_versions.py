@@ -94,7 +94,7 @@ def test_tags_never_move(two) -> None:
     with lab.ledger.write() as tx:
         assert tag(tx, "flights", "v1", first).kind == "tag"
         assert tag(tx, "flights", "v1", first).commit == first
-        with pytest.raises(Conflict, match="is .* already"):
+        with pytest.raises(Conflict, match="already"):
             tag(tx, "flights", "v1", second)
         with pytest.raises(UsageError):
             tag(tx, "flights", "main", first)

@@ -15,8 +15,6 @@ from penstock.data.sources import inputs_of
 from penstock.errors import ContractBroken, UsageError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from penstock.project import ProjectFile
 
 
@@ -26,24 +24,6 @@ def draft_file(path: Path, *, keys: Sequence[str] = ()) -> Draft:
         raw = _open(path, Path(scratch))
         with explained(raw):
             return infer_contract(raw.rows.drop(ROW), keys=keys, text=raw.text)
-
-
-def read_file(path: Path) -> "tuple[pl.DataFrame, Draft]":
-    """All rows of a file, typed as the contract says that is drafted from them."""
-    import polars as pl
-
-    from penstock.data.text import parsed
-
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        raw = _open(path, Path(scratch))
-        with explained(raw):
-            rows = raw.rows.drop(ROW)
-            draft = infer_contract(rows, text=raw.text)
-            columns = draft.contract.columns.items()
-            typed = (
-                rows.select(parsed(pl.col(name), column).alias(name) for name, column in columns) if raw.text else rows
-            )
-            return typed.collect(), draft
 
 
 def read_file(path: Path, *, keys: Sequence[str] = ()) -> tuple[pl.DataFrame, Draft]:
