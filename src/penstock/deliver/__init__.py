@@ -6,9 +6,13 @@ champion, and the approvals that the project file asks for. A deployment is the 
 endpoint; `follow` brings the serve directory to the newest one, which a running server picks up.
 """
 
-from penstock.deliver.delivery import Promoted, follow, promote, refresh, roll_back
-from penstock.deliver.promotion import approve, lacks, required_roles
-from penstock.deliver.registry import STATES, find_version, in_production, register
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.deliver.delivery import Promoted, follow, promote, refresh, roll_back
+    from penstock.deliver.promotion import approve, lacks, required_roles
+    from penstock.deliver.registry import STATES, find_version, in_production, register
 
 __all__ = [
     "STATES",
@@ -24,3 +28,17 @@ __all__ = [
     "required_roles",
     "roll_back",
 ]
+
+_MODULES = {
+    "delivery": ("Promoted", "follow", "promote", "refresh", "roll_back"),
+    "promotion": ("approve", "lacks", "required_roles"),
+    "registry": ("STATES", "find_version", "in_production", "register"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the door, from its module: a server that reads its directory loads nothing else."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock.deliver' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.deliver.{_HOMES[name]}"), name)
