@@ -10,6 +10,7 @@ import polars as pl
 from penstock.errors import UsageError, did_you_mean
 
 NO_VALUE = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", "?", ".")
+UNKNOWN = ("NA", "N/A", "#N/A", "na", "n/a", "NaN", "nan", "NULL", "null", "?")
 MOSTLY = 0.8  # of a text column's values are numbers: then the others count as missing
 SEVERAL = 20  # rows from which on "a different text in each row" says something
 IDENTIFIES = re.compile(
@@ -43,22 +44,25 @@ class Columns:
 
 @dataclass(frozen=True)
 class Repairs:
-    """Text columns that hold numbers.
+    """What has to be put right in the file's rows.
 
-    commas    written like 1.234,5
-    mixed     nearly all numbers; what is no number counts as missing
-    decimals  exact decimals, which become ordinary numbers
+    commas    columns of numbers written like 1.234,5
+    mixed     columns of numbers with some texts between them, which count as missing
+    decimals  columns of exact decimals, which become ordinary numbers
+    unknown   texts by which a target of text says that it is not known
     """
 
+    target: str = ""
     commas: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
     decimals: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.commas or self.mixed or self.decimals)
+        return bool(self.commas or self.mixed or self.decimals or self.unknown)
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """`frame` with those columns as numbers."""
+        """`frame` put right."""
         text = (
             pl.col(name).str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
             for name in self.commas
@@ -67,16 +71,20 @@ class Repairs:
             *(one.str.strip_chars().cast(pl.Float64, strict=False) for one in text),
             *(pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in self.mixed),
             *(pl.col(name).cast(pl.Float64) for name in self.decimals),
+            *([pl.col(self.target).replace(dict.fromkeys(self.unknown))] if self.unknown else []),
         )
 
 
-def find_repairs(frame: pl.DataFrame) -> Repairs:
-    """The columns that are numbers in disguise."""
+def find_repairs(frame: pl.DataFrame, target: str) -> Repairs:
+    """The columns that are numbers in disguise, and what stands for "not known" in the target."""
     kinds = {name: _disguise(frame[name]) for name in frame.columns}
     named = {
         kind: tuple(name for name, one in kinds.items() if one == kind) for kind in ("commas", "mixed", "decimals")
     }
-    return Repairs(**named)
+    goal = frame[target]
+    hidden = goal.dtype == pl.String and target not in (*named["commas"], *named["mixed"])
+    unknown = goal.unique().drop_nulls().sort().to_list() if hidden else []
+    return Repairs(target, **named, unknown=tuple(text for text in unknown if text.strip() in UNKNOWN))
 
 
 def _disguise(column: pl.Series) -> str | None:

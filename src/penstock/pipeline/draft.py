@@ -107,7 +107,13 @@ def _settings(look: Look) -> dict[str, Any]:
     thresholds = _thresholds(goal)
     enough = look.judged >= JUDGED
     lists = {"COMMAS": look.repairs.commas, "MIXED": look.repairs.mixed, "DECIMALS": look.repairs.decimals}
-    lists |= {"NUMBERS": columns.numbers, "TEXTS": columns.texts, "DATES": columns.dates, "MOMENTS": columns.moments}
+    lists |= {
+        "UNKNOWN": look.repairs.unknown,
+        "NUMBERS": columns.numbers,
+        "TEXTS": columns.texts,
+        "DATES": columns.dates,
+        "MOMENTS": columns.moments,
+    }
     return {
         "goal": goal,
         "columns": columns,

@@ -73,7 +73,7 @@ def look_at(data: Path, target: str, *, time: str | None, entity: str | None) ->
         raise UsageError(
             f"the file has {rows}", where=data.name, expected=f"at least {LEAST_ROWS}, to learn from and to judge by"
         )
-    repairs = find_repairs(frame)
+    repairs = find_repairs(frame, target)
     repaired = repairs.apply(frame)
     goal = read_goal(repaired[target])
     columns = sort_columns(repaired, target=target, time=time, entity=entity)
