@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
+from datetime import date, time
 from hashlib import sha256
 
 import lightgbm
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -239,3 +241,33 @@ def test_a_model_that_answers_otherwise_once_written_is_refused(draft, late, req
 def test_targets_that_make_no_sense_are_refused(draft, store, signer, target):
     with pytest.raises(UsageError):
         seal(replace(draft, target=target), store, signer)
+
+
+def test_columns_of_any_name_and_type_that_a_file_may_have(draft, late, tmp_path, store, signer):
+    n = late.len()
+    rows = pl.DataFrame(
+        {
+            "a b": np.arange(n, dtype=float),
+            "": ["x"] * n,
+            "é/ü": [None] * n,
+            "__loader__": ["os"] * n,
+            "empty": pl.Series([None] * n, dtype=pl.String),
+            "day": pl.Series([date(2013, 1, 1)] * n),
+            "clock": pl.Series([time(12)] * n),
+            "kind": pl.Series(["u", "v"] * (n // 2), dtype=pl.Categorical),
+            "holes": [float("nan"), 1.0] * (n // 2),
+        }
+    )
+    features = FeatureSet.load(FeatureSpec(schema_of(rows)), tmp_path)
+    model = make_pipeline(make_column_transformer(("passthrough", ["a b"])), LogisticRegression()).fit(rows, late)
+    odd = replace(draft, estimator=model, features=features, requests=rows, views={}, sources={})
+    odd = replace(odd, vectors=features.vectors(rows, {}))
+
+    sealed = seal(odd, store, signer)
+    directory = export(sealed.digest, store, sealed.signature, sealed.public_key, tmp_path / "b")
+    bundle = open_bundle(directory, trusted=[signer.public])
+
+    decoded, problems = bundle.signature.decode(bundle.signature.encode(rows[:2]))
+    assert problems == []
+    assert bundle.check_probe()
+    assert bundle.predict(decoded, {}).scores.tolist() == bundle.predict(rows[:2], {}).scores.tolist()

@@ -79,8 +79,8 @@ def conform(frame: pl.DataFrame, schema: Schema, subject: str, *, exact: bool = 
     if frame.columns == names and frame.dtypes == dtypes:
         return frame
     _refuse_names(frame.columns, names, subject, exact)
-    columns = zip(map(frame.get_column, names), dtypes, strict=True)
-    return pl.DataFrame([_cast(column, dtype, subject) for column, dtype in columns])
+    types = zip(names, dtypes, strict=True)
+    return pl.DataFrame({name: _cast(frame.get_column(name), dtype, subject) for name, dtype in types})
 
 
 @cache

@@ -212,7 +212,7 @@ class FeatureSet:
                         hint="give one of them another name",
                     )
                 columns[column.name], owner[column.name] = column, view
-        return pl.DataFrame(list(columns.values()))
+        return pl.DataFrame(columns)
 
     def _run(self, view: ViewSpec, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         from penstock.project import call

@@ -76,7 +76,7 @@ class Signature:
         for number, row in enumerate(rows):
             if not row.keys() <= self._names:
                 problems += [_unknown(number, name, self._names) for name in row if name not in self._names]
-        columns = [self._column(field, dtype, read, rows, problems) for field, dtype, read in self._readers]
+        columns = {field.name: self._column(field, dtype, read, rows, problems) for field, dtype, read in self._readers}
         problems.sort(key=lambda problem: problem.row)
         return pl.DataFrame(columns), problems
 
@@ -136,8 +136,8 @@ def _describe(column: pl.Series, nullable: Container[str] | None) -> Field:
     if isinstance(column.dtype, pl.Duration):
         hint = "hold it as a number"
         raise UsageError(f"request column {column.name!r} is a duration, which JSON has no form for", hint=hint)
-    may_lack = column.null_count() > 0 if nullable is None else column.name in nullable
-    known = column.drop_nulls()
+    known = column.fill_nan(None).drop_nulls() if column.dtype.is_float() else column.drop_nulls()
+    may_lack = len(known) < len(column) if nullable is None else column.name in nullable
     low, high = _range(known)
     example = to_json(known[len(known) // 2]) if len(known) else None
     return Field(column.name, dtype, may_lack, low, high, _levels(known), example)
