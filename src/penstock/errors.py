@@ -173,7 +173,7 @@ class MissingExtra(PenstockError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or a list of what there is, or nothing."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name, names, n=1) or [known for known in names if name and known.startswith(name)][:1]
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (there is: {', '.join(names[:12])})" if names else ""

@@ -64,8 +64,8 @@ def _tick(project: "Project", on_tick: "Callable[[Ticked], None] | None", announ
         ticked = project.improve.tick()
     except Conflict as error:
         announce(f"another loop is at work: {error.what}")
-    except PenstockError as error:
-        announce(f"this look failed and will be tried again: {error}")
+    except Exception as error:  # whatever goes wrong in the loop, the server goes on answering
+        announce(f"this look failed and will be tried again: {type(error).__name__}: {error}")
     else:
         if on_tick:
             on_tick(ticked)

@@ -1,5 +1,6 @@
 """What garbage collection must keep."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from penstock.ledger import Artifact, Evaluation, Execution, Reader, Ref, Run, SealedBundle, Version
@@ -20,14 +21,14 @@ def roots(reader: Reader, project: ProjectFile) -> set[str]:
     for evaluation in reader.find(Evaluation):
         kept |= {evaluation.record, evaluation.data}
     for execution in reader.find(Execution):
-        kept |= set(_texts(execution.outputs))
+        kept |= set(_digests(execution.outputs))
     return kept
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Every text in the outputs of a step: a remembered result must still be there."""
-    if isinstance(value, str):
+def _digests(value: object) -> Iterator[str]:
+    """Every digest in the outputs of a step: a remembered result must still be there."""
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _texts(item)
+            yield from _digests(item)
