@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import lightgbm
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
