@@ -52,7 +52,7 @@ def test_the_sheet_says_what_was_agreed(file: ProjectFile, ledger: Ledger) -> No
         assert file.config.objective is not None
         page = sheet("parcels", file.config.objective, agreement(reader, file))
     text = to_markdown(page)
-    for part in ("Customers wait", "A missed event costs | 10 EUR", "roc_auc | at least 0.7", "| ada | owner |"):
+    for part in ("Customers wait", "A missed event costs: 10 EUR", "roc_auc | at least 0.7", "| ada | owner |"):
         assert part in text
     assert "cost_per_parcel (cost) | at most 3" in text
     assert "&lt;operations&gt;" in to_html(page)

@@ -9,7 +9,9 @@ SHEET = Document(
     [
         Text("All <gates>."),
         Heading("Results"),
-        Table(("gate", "value", "outcome"), [("auc | test", 0.71234, "PASS"), ("cost", None, "FAIL"), ("n", 12345, True)]),
+        Table(
+            ("gate", "value", "outcome"), [("auc | test", 0.71234, "PASS"), ("cost", None, "FAIL"), ("n", 12345, True)]
+        ),
         Figure("<svg></svg>", "Calibration"),
         Text("set back", note=True),
     ],
@@ -35,7 +37,28 @@ def test_html_escapes_and_needs_nothing_from_outside() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), ("", "–"), (True, "yes"), (0.123456, "0.1235"), (1234567.8, "1,234,568"), (1234567, "1,234,567"), ("x", "x")],
+    [
+        (None, "–"),
+        ("", "–"),
+        (True, "yes"),
+        (0.123456, "0.1235"),
+        (1234567.8, "1,234,568"),
+        (1234567, "1,234,567"),
+        ("x", "x"),
+    ],
 )
 def test_cell(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_columns_of_numbers_are_set_right_with_their_name_and_what_lacks() -> None:
+    page = to_html(Document("", [Table(("gate", "auc"), [("a", 0.5), ("b", None)])]))
+    assert '<th>gate</th><th class="number">auc</th>' in page
+    assert '<td class="number">–</td>' in page
+
+
+def test_facts_read_as_a_list_and_are_not_set_right() -> None:
+    facts = Document("", [Table(("", ""), [("Owner", "ada"), ("Seed", 7)])])
+    assert "- Owner: ada\n- Seed: 7" in to_markdown(facts)
+    assert "<tr><th>Seed</th><td>7</td></tr>" in to_html(facts)
+    assert "<thead>" not in to_html(facts)

@@ -8,13 +8,17 @@ STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1c2733; }
 body { max-width: 60rem; margin: 2.5rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
-table { border-collapse: collapse; width: 100%; margin: .6rem 0 1rem; font-size: .93rem; }
-th, td { text-align: left; padding: .38rem .7rem; border-bottom: 1px solid #dde3ea; vertical-align: top; }
-th { color: #5a6878; font-weight: 600; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: .6rem 0 1rem; font-size: .93rem; }
+th, td { text-align: left; padding: .38rem 1.2rem .38rem 0; border-bottom: 1px solid #dde3ea; vertical-align: top; }
+th { color: #5a6878; font-weight: 600; white-space: nowrap; } td { overflow-wrap: anywhere; min-width: 3rem; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } figure { margin: .6rem 0 1rem; }
 .PASS, .ok { color: #11734b; font-weight: 600; } .FAIL, .bad { color: #b3261e; font-weight: 600; }
 .UNDECIDED { color: #8a6100; font-weight: 600; } p.note { color: #5a6878; }
 @media print { body { margin: 0; max-width: none; } }
 """
+
+
+OUTCOMES = ("PASS", "FAIL", "UNDECIDED")
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,19 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column names. A cell that is a number is set right; PASS, FAIL and UNDECIDED are coloured."""
+    """Rows under column names. Columns of numbers are set right; PASS, FAIL and UNDECIDED are coloured.
+
+    Table(("gate", "value"), [("roc_auc", 0.71)])        rows under names
+    Table(("", ""), [("Owner", "ops@airline.example")])   facts: what it is, and how it is
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+
+    @property
+    def facts(self) -> bool:
+        """Whether the columns have no names, so that the first names each row."""
+        return not any(self.columns)
 
 
 @dataclass(frozen=True)
@@ -94,8 +107,10 @@ def _markdown(block: Block) -> str:
         return f"*{block.text}*" if block.note else block.text
     if isinstance(block, Figure):
         return f"*{block.caption}*"
-    lines = [_markdown_row(block.columns), "|" + "---|" * len(block.columns)]
-    return "\n".join([*lines, *(_markdown_row([cell(value) for value in row]) for row in block.rows)])
+    cells = [[cell(value) for value in row] for row in block.rows]
+    if block.facts:
+        return "\n".join(f"- {name}: {' '.join(rest)}" for name, *rest in cells)
+    return "\n".join([_markdown_row(block.columns), "|" + "---|" * len(block.columns), *map(_markdown_row, cells)])
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -109,15 +124,29 @@ def _html(block: Block) -> str:
         return f"<p{' class=note' if block.note else ''}>{escape(block.text)}</p>"
     if isinstance(block, Figure):
         return f"<figure>{block.svg}<figcaption><p class=note>{escape(block.caption)}</p></figcaption></figure>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in block.columns)
-    rows = "\n".join("<tr>" + "".join(_html_cell(value) for value in row) + "</tr>" for row in block.rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
+    if block.facts:
+        return _html_table("", [_html_cell("th", name) + _html_cells(rest) for name, *rest in block.rows])
+    right = [_is_numeric(block.rows, index) for index in range(len(block.columns))]
+    head = "".join(_html_cell("th", name, number) for name, number in zip(block.columns, right, strict=True))
+    return _html_table(f"<thead><tr>{head}</tr></thead>", [_html_cells(row, right) for row in block.rows])
 
 
-def _html_cell(value: object) -> str:
-    text = escape(cell(value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f'<td class="number">{text}</td>'
-    if value in ("PASS", "FAIL", "UNDECIDED"):
-        return f'<td class="{value}">{text}</td>'
-    return f"<td>{text}</td>"
+def _html_table(head: str, rows: Sequence[str]) -> str:
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table>{head}<tbody>\n{body}\n</tbody></table>"
+
+
+def _is_numeric(rows: Sequence[Sequence[object]], index: int) -> bool:
+    there = [row[index] for row in rows if row[index] is not None]
+    return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
+
+
+def _html_cells(values: Sequence[object], right: Sequence[bool] = ()) -> str:
+    sides = right or [False] * len(values)
+    return "".join(_html_cell("td", value, number) for value, number in zip(values, sides, strict=True))
+
+
+def _html_cell(tag: str, value: object, number: bool = False) -> str:
+    style = "number" if number else value if value in OUTCOMES else ""
+    text = escape(cell(value) if tag == "td" else str(value))
+    return f'<{tag} class="{style}">{text}</{tag}>' if style else f"<{tag}>{text}</{tag}>"
