@@ -61,7 +61,7 @@ def main() -> None:
         world.flights_arrive(month)
         world.weather_arrives(month)
     project = Project.open(world.ROOT, actor="ada")
-    turn = project.run(on_event=step, now=world.month_start(FIRST))
+    turn = project.run(on_event=step)
     for result in turn.results:
         say(f"    {result.outcome:<10}{result.gate}: {result.reason}")
     if turn.version is None:
