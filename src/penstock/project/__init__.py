@@ -40,7 +40,7 @@ from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS, MONITORED, metric_names
 from penstock.project.schema import json_schema
-from penstock.project.sources import project_sources
+from penstock.project.sources import code_digest, project_sources
 
 __all__ = [
     "FILE_NAME",
@@ -75,6 +75,7 @@ __all__ = [
     "Trigger",
     "Validate",
     "call",
+    "code_digest",
     "format_duration",
     "json_schema",
     "load_function",

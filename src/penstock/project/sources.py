@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from penstock.digest import digest_file, digest_value
 from penstock.errors import FunctionError, did_you_mean
 
 
@@ -24,6 +25,11 @@ def project_sources(root: Path, references: Sequence[str]) -> Mapping[str, Path]
         package = file.parent.relative_to(root).parts
         waiting += [found for name in _imports(file, root, package) for found in _files_of(root, name)]
     return {path: root / path for path in sorted(file.relative_to(root).as_posix() for file in files)}
+
+
+def code_digest(root: Path, reference: str) -> str:
+    """Names the code that a function is made of, without running any of it; equal to `Function.code`."""
+    return digest_value({path: digest_file(file) for path, file in project_sources(root, [reference]).items()})
 
 
 def find_module(root: Path, name: str) -> Path | None:
