@@ -1,6 +1,5 @@
 """A small airport: requests with a key, a time, text, numbers and nulls; hourly weather; a user's pipeline.py."""
 
-import os
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,9 +13,6 @@ from penstock.bundle import Draft, FeatureSet, FeatureSpec, Sealed, Target, View
 from penstock.project import load_function, project_sources
 from penstock.signing import Signer, load_signer
 from penstock.store import Store
-
-# Before any library loads OpenMP: on a busy machine spinning threads make a training many times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 START = datetime(2013, 1, 1)
 PIPELINE = """

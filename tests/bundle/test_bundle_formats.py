@@ -28,7 +28,7 @@ def train(jobs: int) -> dict[str, list[str]]:
     rng = np.random.default_rng(0)
     X = pl.DataFrame({"a": rng.normal(size=500), "c": rng.choice(["x", "y", "z"], 500)})
     y = (X["a"].to_numpy() + rng.normal(size=500)) > 0
-    hot = ColumnTransformer([("c", OneHotEncoder(), ["c"])], remainder="passthrough", n_jobs=jobs)
+    hot = ColumnTransformer([("c", OneHotEncoder(), ["c"])], remainder="passthrough")
     number = ColumnTransformer([("c", OrdinalEncoder(), ["c"])], remainder="passthrough")
     models = {
         "logistic": make_pipeline(hot, LogisticRegression()),
