@@ -50,7 +50,7 @@ def test_a_late_value_counts_too() -> None:
 
 
 def test_many_rows_without_a_gap_are_not_nullable() -> None:
-    rows = pl.DataFrame({"full": range(200), "gap": [None, *range(199)], "none": [None] * 200})
+    rows = pl.DataFrame({"full": range(2000), "gap": [None, *range(1999)], "none": [None] * 2000})
     columns = infer_contract(rows).contract.columns
     assert [columns[name].nullable for name in ("full", "gap", "none")] == [False, True, True]
     assert columns["none"].type == "String"

@@ -138,6 +138,9 @@ def test_append_adds_files_and_shares_the_parts_that_are_there(flights) -> None:
     (lab.root / "data/a.csv").unlink()  # archived elsewhere: its rows stay
     second = lab.ingest("flights")
     assert lab.rows("flights")["id"].to_list() == [1, 2]
+    (lab.root / "data/b.csv").rename(lab.root / "b.csv")
+    assert lab.ingest("flights").skipped
+    (lab.root / "b.csv").rename(lab.root / "data/b.csv")
     parts = [part.digest for part in lab.store.manifest(second.commit).parts]
     assert parts[:1] == [part.digest for part in lab.store.manifest(first.commit).parts]
     assert lab.ingest("flights").skipped
@@ -257,6 +260,17 @@ def test_a_key_that_is_there_twice_stops_also_across_files(flights) -> None:
     assert broken.table[0]["example"] == "id=1 (2 times)"
 
 
+def test_a_new_rule_about_the_whole_is_held_against_rows_that_are_there(flights) -> None:
+    lab = flights("1,2,AA\n1,3,AA\n")
+    lab.ingest("flights")
+    contract = lab.root / "contracts/flights.yaml"
+    contract.write_text(contract.read_text() + "keys: [id]\n")
+    untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "as a whole")
+    contract.write_text(contract.read_text().replace("keys: [id]", "keys: [id, delay]"))
+    assert lab.ingest("flights").why == "contract changed, but the rows are the same"
+    assert lab.ingest("flights").why == "source unchanged"
+
+
 def test_too_few_rows_and_a_fatal_rule_stop(flights) -> None:
     contract = (
         "columns: {id: {type: Int64}, delay: {type: Float64}, carrier: {type: String}}\nrows: {min: 2}\n"
@@ -278,6 +292,18 @@ def test_warnings_are_counted_and_stop_nothing(flights) -> None:
     )
     done = flights("1,-2,AA\n2,2,AA\n", contract=contract).ingest("flights")
     assert (done.rows, done.quarantined, done.warnings) == (2, 0, {"early": 1})
+
+
+def test_a_file_that_is_still_being_written_stops(flights) -> None:
+    lab = flights("1,2,AA\n")
+
+    def append(_: Progress) -> None:
+        with (lab.root / "data/a.csv").open("a") as file:
+            file.write("2,2,AA\n")
+
+    with pytest.raises(ContractBroken, match="changed while it was read"):
+        ingest(lab.project, lab.ledger, lab.store, "flights", progress=append)
+    assert lab.head("flights") is None
 
 
 def test_stale_data_stop(flights) -> None:

@@ -17,7 +17,7 @@ from penstock.data.dtypes import dtype_of, logical, type_name
 from penstock.data.rules import HEAD
 from penstock.data.text import parsed, present
 
-ENOUGH = 100  # rows without a gap before a column is called not nullable
+ENOUGH = 1_000  # rows without a gap before a column is called not nullable
 FEW = 12  # distinct texts that a comment still lists
 NO_VALUE = ("NA", "N/A", "#N/A", "na", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "-", "?", ".")
 

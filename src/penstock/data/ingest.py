@@ -19,13 +19,13 @@ from penstock.data.plan import File, Known, Plan, make_plan
 from penstock.data.sources import Input, inputs_of, is_function
 from penstock.data.versions import head, pin, publish, version_of
 from penstock.digest import digest_file, digest_value
-from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError, did_you_mean
+from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError
 from penstock.ledger import Cursor, Execution, Ledger, Version, node, utc_now
 from penstock.store import Manifest, Store, Table
 
 if TYPE_CHECKING:
     from penstock.data.contract import Contract
-    from penstock.data.staging import Opened, Staged
+    from penstock.data.staging import Staged
     from penstock.project import Dataset, ProjectFile
 
 READER = 1  # raised when the same file would be read into other rows than before
@@ -92,23 +92,13 @@ class _Job:
     store: Store
     dataset: str
     spec: "Dataset"
+    settings: Mapping[str, Any]  # what decides, beside the source's bytes, which rows come out
     progress: Callable[[Progress], None] | None
-
-    @property
-    def contract_path(self) -> Path | None:
-        return self.project.root / self.spec.contract if self.spec.contract else None
 
     @property
     def hint(self) -> str:
         contract = self.spec.contract or "a contract"
         return f"if the change is meant, edit {contract}; then: penstock data ingest {self.dataset}"
-
-    def settings(self) -> dict[str, Any]:
-        """What decides, beside the source's bytes, which rows come out."""
-        path = self.contract_path
-        contract = digest_file(path) if path and path.exists() else ""
-        chosen = self.spec.model_dump(mode="json", include={"source", "mode", "key", "time", "max_quarantined"})
-        return {**chosen, "contract": contract, "reader": READER}
 
 
 def _job(
@@ -126,14 +116,22 @@ def _job(
             "mode: snapshot",
         )
         raise ConfigError([problem])
-    return _Job(project, ledger, store, dataset, spec, progress)
+    return _Job(project, ledger, store, dataset, spec, _settings(project, spec), progress)
+
+
+def _settings(project: "ProjectFile", spec: "Dataset") -> dict[str, Any]:
+    path = project.root / spec.contract if spec.contract else None
+    contract = digest_file(path) if path and path.exists() else ""
+    chosen = spec.model_dump(mode="json", include={"source", "mode", "key", "time", "max_quarantined"})
+    return {**chosen, "contract": contract, "reader": READER}
 
 
 def _ingest(job: _Job, refresh: bool) -> Ingested:
     started = time.perf_counter()
     known = _known(job)
-    inputs = inputs_of(job.project.root, job.spec.source, known.files)
-    plan = make_plan(job.spec, job.settings(), inputs, known, refresh=refresh)
+    archived = job.spec.mode == "append" and known.current  # its files may all be gone, its rows stay
+    inputs = inputs_of(job.project.root, job.spec.source, known.files, may_be_none=archived)
+    plan = make_plan(job.spec, job.settings, inputs, known, refresh=refresh)
     if plan.nothing:
         if plan.moved:
             _remember(job, known.version, plan.files)
@@ -160,10 +158,11 @@ def _known(job: _Job) -> Known:
 
 
 def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[Staged], Contract]":
+    from penstock.data.dataset_contract import contract_for
     from penstock.data.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
 
     opened = open_all(job.project.root, plan.read, scratch)
-    contract = _contract(job, known, opened)
+    contract = contract_for(job.project, job.store, job.dataset, known, opened)
     refuse_schema_breaks(contract, (one.first for one in opened), hint=job.hint)
     rows = 0
     staged = []
@@ -179,52 +178,6 @@ def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[St
         staged.append(stage(job.store, one, contract, hint=job.hint, progress=report))
     refuse_bad_rows(staged, contract, job.dataset, job.spec.max_quarantined, job.hint)
     return staged, contract
-
-
-def _contract(job: _Job, known: Known, opened: "Sequence[Opened]") -> "Contract":
-    """The dataset's contract with the dataset's key in it."""
-    from penstock.data.contract import load_contract
-    from penstock.data.staging import implied_contract
-
-    if job.contract_path:
-        contract = load_contract(job.contract_path)
-    elif job.spec.mode == "append" and known.version:
-        contract = _contract_of(job.store.manifest(known.version.commit))
-    else:
-        contract = implied_contract(opened)
-    problems = _misfits(job, contract)
-    if problems:
-        raise ConfigError(problems, hint=f"correct {job.project.path.name} or {job.spec.contract or 'the data'}")
-    return contract.model_copy(update={"keys": job.spec.key or contract.keys})
-
-
-def _contract_of(manifest: Manifest) -> "Contract":
-    """Appended rows without a contract are held to the columns that are there."""
-    from penstock.data.contract import Column, Contract
-    from penstock.data.dtypes import dtype_of, type_name
-
-    return Contract(columns={name: Column(type=type_name(dtype_of(dtype))) for name, dtype in manifest.schema})
-
-
-def _misfits(job: _Job, contract: "Contract") -> list[Problem]:
-    """Where the dataset's settings name what its contract does not have."""
-    named = [("key", name) for name in job.spec.key] + [("time", name) for name in (job.spec.time,) if name]
-    problems = [
-        Problem(
-            job.project.where("data", "datasets", job.dataset, setting),
-            f"dataset {job.dataset!r} has no column {name!r}{did_you_mean(name, contract.columns)}",
-        )
-        for setting, name in named
-        if name not in contract.columns
-    ]
-    time_type = contract.columns[job.spec.time].type if job.spec.time in contract.columns and job.spec.time else "Date"
-    if not time_type.startswith("Date"):
-        where = job.project.where("data", "datasets", job.dataset, "time")
-        problems.append(Problem(where, f"column {job.spec.time!r} is {time_type}", "a Date or a Datetime"))
-    if contract.freshness and not job.spec.time:
-        where = job.project.where("data", "datasets", job.dataset)
-        problems.append(Problem(where, "the contract asks for freshness, but the dataset names no `time` column"))
-    return problems
 
 
 def _refuse_moving_files(inputs: Sequence[Input]) -> None:
@@ -245,22 +198,17 @@ def _publish(
 ) -> Ingested:
     files = with_parts(plan, staged)
     good, bad = tables_of(job.store, known, files, staged)
-    if (
-        known.version
-        and known.aside
-        and known.current
-        and good.content == known.version.content
-        and bad.content == known.aside.content
-    ):
+    if known.version and known.holds(good, bad):
+        _refuse_broken_whole(job, contract, known.version.commit, good.rows)
         _remember(job, known.version, files)
         return _skipped(job, known, f"{plan.why}, but the rows are the same")
     previous = known.version.commit if known.version else None
-    inputs = {"dataset": job.dataset, "previous": previous, "files": _digests(files), **job.settings()}
+    inputs = {"dataset": job.dataset, "previous": previous, "files": _digests(files), **job.settings}
     key = digest_value({"step": "ingest", "inputs": inputs})
     aside, aside_manifest = _commit(job, bad, known.aside, key, {"dataset": job.dataset + QUARANTINE})
     notes = {"dataset": job.dataset, "key": list(contract.keys), "quarantine": aside, **_provenance(inputs)}
     commit, manifest = _commit(job, good, known.version, key, notes)
-    _refuse_broken_whole(job, contract, commit, manifest)
+    _refuse_broken_whole(job, contract, commit, manifest.rows)
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
         publish(tx, version_of(job.dataset, commit, manifest), expected=previous)
@@ -309,12 +257,12 @@ def _digests(files: Sequence[File]) -> list[list[str]]:
     return [[file["name"], file["digest"]] for file in files]
 
 
-def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, manifest: Manifest) -> None:
-    """Stop on the rules about all rows: how many, unique, fresh. The commit is not referenced yet."""
+def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, rows: int) -> None:
+    """Stop on the rules about all rows: how many, unique, fresh. A new commit is not referenced yet."""
     from penstock.data.rules import dataset_faults, stale
 
     good = job.store.scan(commit)
-    table = list(dataset_faults(contract, good, manifest.rows))
+    table = list(dataset_faults(contract, good, rows))
     if contract.freshness and job.spec.time:
         table += stale(good, job.spec.time, contract.freshness, utc_now())
     if table:
@@ -327,7 +275,7 @@ def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, manifest:
 
 
 def _cursor(job: _Job, commit: str, files: Sequence[File]) -> Cursor:
-    position = {"commit": commit, "settings": job.settings(), "files": [dict(file) for file in files]}
+    position = {"commit": commit, "settings": dict(job.settings), "files": [dict(file) for file in files]}
     return Cursor(f"ingest:{job.dataset}", position, utc_now())
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.data.sources import Input, is_function
 from penstock.errors import Conflict, UsageError
 from penstock.ledger import Version
+from penstock.store import Table
 
 if TYPE_CHECKING:
     from penstock.project import Dataset
@@ -28,6 +29,12 @@ class Known:
     files: Mapping[str, File] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     current: bool = False
+
+    def holds(self, good: Table, bad: Table) -> bool:
+        """Whether these are the rows that are there."""
+        if not (self.current and self.version and self.aside):
+            return False
+        return good.content == self.version.content and bad.content == self.aside.content
 
 
 @dataclass(frozen=True)

@@ -67,15 +67,17 @@ def is_function(source: str) -> bool:
     return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None
 
 
-def inputs_of(root: Path, source: str, known: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Input, ...]:
+def inputs_of(
+    root: Path, source: str, known: Mapping[str, Mapping[str, Any]] | None = None, *, may_be_none: bool = False
+) -> tuple[Input, ...]:
     """The inputs that a source has now, by name, with their digests.
 
     `known` holds what an earlier call found, by name; a file of the same size and time keeps that digest
-    and is not read. UsageError when there is no such file, or when it is of a kind that we cannot read.
+    and is not read. UsageError when there is no file, unless there `may_be_none`, or one that we cannot read.
     """
     if is_function(source):
         return (Input(source, None, digest=function_digest(root, source)),)
-    listed = [_listed(root, path) for path in _paths(root, source)]
+    listed = [_listed(root, path) for path in _paths(root, source, may_be_none)]
     return tuple(_digested(one, (known or {}).get(one.name, {})) for one in listed)
 
 
@@ -89,13 +91,13 @@ def function_digest(root: Path, reference: str) -> str:
     )
 
 
-def _paths(root: Path, source: str) -> list[Path]:
+def _paths(root: Path, source: str, may_be_none: bool) -> list[Path]:
     pattern = source if Path(source).is_absolute() else f"{escape(str(root))}/{source}"
     # a file whose name happens to hold glob characters is meant as it is
     exact = root / source
     found = [exact] if exact.is_file() else sorted({Path(match) for match in glob(pattern, recursive=True)})
     files = [path for path in found if path.is_file()]
-    if not files:
+    if not files and not may_be_none:
         raise UsageError(
             f"no file matches {source!r}",
             where=str(root),

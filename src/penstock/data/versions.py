@@ -53,7 +53,7 @@ def resolve(reader: Reader, text: str) -> Version:
             *(ref.name for ref in reader.find(Ref, dataset=dataset)),
             *(short(one.commit) for one in history(reader, dataset)),
         ]
-        raise UsageError.unknown(f"version of {dataset}", at, names, hint=f"penstock data history {dataset}")
+        raise UsageError.unknown(f"version of {dataset}", at, names, hint=f"penstock data log {dataset}")
     return found
 
 

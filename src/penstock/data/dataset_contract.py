@@ -1,0 +1,47 @@
+"""Which contract a dataset is held to: the one that it names, or what its rows happen to be."""
+
+from collections.abc import Iterator, Sequence
+
+from penstock.data.contract import Column, Contract, load_contract
+from penstock.data.dtypes import dtype_of, type_name
+from penstock.data.plan import Known
+from penstock.data.staging import Opened, implied_contract
+from penstock.errors import ConfigError, Problem, did_you_mean
+from penstock.project import Dataset, ProjectFile
+from penstock.store import Manifest, Store
+
+
+def contract_for(project: ProjectFile, store: Store, dataset: str, known: Known, opened: Sequence[Opened]) -> Contract:
+    """The contract with the dataset's key in it. ConfigError when dataset and contract do not fit together."""
+    spec = project.config.data.datasets[dataset]
+    if spec.contract:
+        contract = load_contract(project.root / spec.contract)
+    elif spec.mode == "append" and known.version:
+        contract = _contract_of(store.manifest(known.version.commit))
+    else:
+        contract = implied_contract(opened)
+    problems = [
+        Problem(project.where("data", "datasets", dataset, *path), what, expected)
+        for path, what, expected in _misfits(dataset, spec, contract)
+    ]
+    if problems:
+        raise ConfigError(problems, hint=f"correct {project.path.name} or {spec.contract or 'the data'}")
+    return contract.model_copy(update={"keys": spec.key or contract.keys})
+
+
+def _contract_of(manifest: Manifest) -> Contract:
+    """Appended rows without a contract are held to the columns that are there."""
+    return Contract(columns={name: Column(type=type_name(dtype_of(dtype))) for name, dtype in manifest.schema})
+
+
+def _misfits(name: str, spec: Dataset, contract: Contract) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
+    """Settings of the dataset that its contract knows nothing of: where, what, what was expected."""
+    settings = [("key", column) for column in spec.key] + ([("time", spec.time)] if spec.time else [])
+    for setting, column in settings:
+        if column not in contract.columns:
+            yield (setting,), f"dataset {name!r} has no column {column!r}{did_you_mean(column, contract.columns)}", None
+    time = contract.columns.get(spec.time or "")
+    if time and not time.type.startswith("Date"):
+        yield ("time",), f"column {spec.time!r} is {time.type}", "a Date or a Datetime"
+    if contract.freshness and not spec.time:
+        yield (), "the contract asks for freshness, but the dataset names no `time` column", None
