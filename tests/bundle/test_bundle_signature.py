@@ -128,7 +128,7 @@ def test_values_that_are_understood(value, column, read):
         (["a"], pl.Series(["a"]), "['a'] is a list"),
         ({"a": 1}, pl.Series(["a"]), "{'a': 1} is an object"),
         (
-            "c",
+            "horse",
             pl.Series(["cat"], dtype=pl.Enum(["cat", "dog"])),
             "'horse' is not one of the declared values (there is: cat, dog)",
         ),
