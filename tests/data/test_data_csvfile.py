@@ -28,17 +28,18 @@ def test_plain_utf8_is_read_where_it_lies(tmp_path: Path) -> None:
         (b"a,b\n\x81\xe9,1\n", "a,b\n\x81é,1\n"),
         ("a,b\né,1\n".encode("utf-16"), "a,b\né,1\n"),
         (b"a,b\r1,2\r", "a,b\n1,2\n"),
+        ('a,b\r\n"x\ry",é\r\n'.encode("utf-16"), 'a,b\r\n"x\ry",é\r\n'),
         (gzip.compress("a,b\né,1\n".encode()), "a,b\né,1\n"),
         (gzip.compress("a,b\né,1\n".encode("latin-1")), "a,b\né,1\n"),
     ],
-    ids=["latin-1", "windows", "neither", "utf-16", "old-mac", "gzip", "gzip-latin-1"],
+    ids=["latin-1", "windows", "neither", "utf-16", "old-mac", "returns", "gzip", "gzip-latin-1"],
 )
 def test_other_files_are_copied_as_utf8(tmp_path: Path, data: bytes, text: str) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     copy = plain_text(written(tmp_path, data), scratch)
     assert copy.parent == scratch
-    assert copy.read_text(encoding="utf-8") == text
+    assert copy.read_bytes().decode() == text
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,7 @@ def test_other_files_are_copied_as_utf8(tmp_path: Path, data: bytes, text: str) 
         ("a;b\n1,5;2,5\n3,5;4,5\n", ";"),
         ('a,b\n"x;y;z",2\n"u;v;w",3\n', ","),
         ("just\none\n", ","),
+        ("a;b\nx\ry;2\n", ";"),
     ],
 )
 def test_delimiter(text: str, delimiter: str) -> None:

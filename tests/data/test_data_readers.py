@@ -1,8 +1,12 @@
+import csv
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penstock.data.readers import Raw, explained, open_input
 from penstock.data.sources import inputs_of
@@ -54,6 +58,12 @@ def test_ndjson_is_text_whatever_the_values_are(tmp_path: Path) -> None:
         (2, "q", None, "true", None),
         (3, "2.5", None, None, '{"k": [1]}'),
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_ndjson_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    (raw,) = read(tmp_path, "a.ndjson", '{"a": "é"}\n\n{"a": 2}\n'.encode(encoding))
+    assert [row[1] for row in rows(raw)] == ["é", "2"]
 
 
 def test_broken_ndjson(tmp_path: Path) -> None:
@@ -112,3 +122,31 @@ def test_a_function_that_gives_something_else(tmp_path: Path, body: str) -> None
     (tmp_path / "pipeline.py").write_text(f"def rows():\n    {body}\n")
     with pytest.raises(FunctionError):
         list(read(tmp_path, "pipeline:rows"))
+
+
+cells = st.one_of(
+    st.sampled_from(["", "NA", "007", "a,b", 'q"', "x\ny", "x\ry", "'", ";", "|", "\t", "\u2028", " pad "]), st.text()
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(cells, cells, cells), max_size=12),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_pythons_csv_writes_is_read_back(
+    table: list[tuple[str, str, str]], delimiter: str, end: str, encoding: str, quoting: int
+) -> None:
+    rows_ = [[cell.replace("\0", "") for cell in row] for row in table]
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        with (root / "a.csv").open("w", encoding=encoding, errors="ignore", newline="") as file:
+            writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
+            writer.writerows([["a", "b", "c"], *rows_])
+        (raw,) = read(root, "a.csv")
+        found = [[cell or "" for cell in row[1:]] for row in rows(raw)]
+    expected = [[cell.encode(errors="ignore").decode() for cell in row] for row in rows_]
+    assert [row for row in found if any(row)] == [row for row in expected if any(row)]

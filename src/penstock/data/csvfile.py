@@ -8,7 +8,9 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,22 +33,23 @@ class Csv:
     blank_lines: int  # before the header
 
 
-def plain_text(path: Path, scratch: Path) -> Path:
-    """The file itself if it is plain UTF-8, else a copy in `scratch` that is."""
+def plain_text(path: Path, scratch: Path, *, mark: bool = True) -> Path:
+    """The file itself if it is plain UTF-8, else a copy in `scratch` that is. `mark`: a byte order mark may stay."""
     with path.open("rb") as file:
-        head = file.read(SAMPLE)
+        first = file.read(3)
+    packed = _is_gzip(first)
     encoding = _encoding(path)
-    lone_returns = b"\r" in head and b"\n" not in head
-    if encoding == "utf-8" and not _is_gzip(head) and not lone_returns:
+    with _decoded(path, encoding, "") as text:
+        head = text.read(SAMPLE)
+    old_mac = "\r" in head and "\n" not in head
+    strange = packed or old_mac or (first == codecs.BOM_UTF8 and not mark)
+    if encoding == "utf-8" and not strange:
         return path
     copy = scratch / f"{len(list(scratch.iterdir()))}-{path.name}"
-    with (
-        _opened(path) as raw,
-        io.TextIOWrapper(raw, encoding=encoding, newline=None) as text,
-        copy.open("w", encoding="utf-8", newline="") as out,
-    ):
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    with _decoded(path, codec, None if old_mac else "") as text, copy.open("w", encoding="utf-8", newline="") as out:
         while chunk := text.read(CHUNK):
-            out.write(chunk.removeprefix("\ufeff"))
+            out.write(chunk)
     return copy
 
 
@@ -62,7 +65,7 @@ def describe(path: Path, name: str) -> Csv:
             "the file is empty: it has no header", where=name, hint="a first line must name the columns"
         )
     delimiter = sniff(body)
-    cells = next(csv.reader(io.StringIO(body), delimiter=delimiter))
+    cells = next(_cells(body, delimiter))
     blank = head[: len(head) - len(body)].count("\n")
     return Csv(path, delimiter, _header(cells, name), blank)
 
@@ -77,11 +80,16 @@ def sniff(sample: str) -> str:
 
 def _score(sample: str, delimiter: str) -> tuple[float, int]:
     """Share of rows as wide as the header, and how wide; a single column says nothing."""
-    rows = [row for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
+    rows = [row for row in _cells(sample, delimiter) if row]
     width = len(rows[0]) if rows else 0
     if width < 2:
         return (0.0, 0)
     return (round(sum(len(row) == width for row in rows) / len(rows), 1), width)
+
+
+def _cells(text: str, delimiter: str) -> Iterator[list[str]]:
+    # a carriage return inside a line is a character to Polars, and an error to Python's reader
+    return csv.reader(io.StringIO(re.sub(r"\r(?!\n)", " ", text), newline=""), delimiter=delimiter)
 
 
 def _header(cells: list[str], name: str) -> tuple[str, ...]:
@@ -125,6 +133,10 @@ def _encoding(path: Path) -> str:
             latin = latin if chunk.translate(None, NOT_WINDOWS) == chunk else "latin-1"
         utf8 = utf8 and _decodes(decoder, b"", final=True)
     return "utf-8" if utf8 else latin
+
+
+def _decoded(path: Path, encoding: str, newline: str | None) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_opened(path), encoding=encoding, newline=newline)
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:

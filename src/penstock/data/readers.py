@@ -73,7 +73,7 @@ def _csv(path: Path, name: str, scratch: Path) -> Raw:
 
 
 def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
-    plain = csvfile.plain_text(path, scratch)
+    plain = csvfile.plain_text(path, scratch, mark=False)
     if not plain.stat().st_size:
         raise ContractBroken(
             "the file is empty: it names no column", where=name, hint="each line must be a JSON object"
