@@ -73,8 +73,11 @@ class ObjectiveStep(StepApi):
 class DataStep(StepApi):
     """Step 2: datasets and their versions."""
 
-    def ingest(self, dataset: str | None = None) -> "tuple[Ingested, ...]":
-        """Read what is new in one dataset's source, or in every one's."""
+    def ingest(self, dataset: str | None = None, *, refresh: bool = False) -> "tuple[Ingested, ...]":
+        """Read what is new in one dataset's source, or in every one's.
+
+        `refresh` reads everything again, and calls a source function again whose code is the same.
+        """
         from penstock.data import ingest
 
         work = self._work
@@ -82,7 +85,7 @@ class DataStep(StepApi):
         if dataset is not None and dataset not in names:
             raise UsageError.unknown("dataset", dataset, names)
         chosen = [dataset] if dataset else list(names)
-        return tuple(ingest(work.project, work.ledger, work.store, name) for name in chosen)
+        return tuple(ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen)
 
     def history(self, dataset: str) -> tuple[Version, ...]:
         """Versions of a dataset, newest first."""
