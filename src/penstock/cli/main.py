@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -13,6 +13,7 @@ from penstock.cli.shell import (
     AsJson,
     Environment,
     Reason,
+    Sections,
     Sets,
     Where,
     answer,
@@ -26,9 +27,24 @@ from penstock.cli.shell import (
 if TYPE_CHECKING:
     from penstock.pipeline import Turn
 
+
+class Help(Sections):
+    """The front page of the command line."""
+
+    headings: ClassVar = {
+        "Every day": (
+            "init", "run", "status", "serve", "up", "promote", "approve", "rollback", "trace", "reproduce",
+        ),
+        "Step by step": tuple(steps.GROUPS),
+        "Besides": ("audit", "schema", "version"),
+    }  # fmt: skip
+
+
 app = typer.Typer(
     name="penstock",
+    cls=Help,
     help="The whole loop: objective, data, train, validate, deliver, monitor, improve.",
+    epilog="Ends with 0 done, 1 failed, 2 wrong call or file, 3 gate refused, 4 contract broken, 5 conflict.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -66,7 +82,7 @@ def init(
 
 @app.command()
 def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Run what has changed: data, features, training, gates, registry. Ends with 3 when a gate refuses.
+    """Run what has changed, from the data to the registry. Ends with 3 when a gate refuses.
 
     Example: penstock run --set train.params.max_iter=200
     """
@@ -86,7 +102,7 @@ def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], a
 
 @app.command()
 def status(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
-    """The loop at a glance: production, its numbers against the objective, alerts, what is due, maturity.
+    """The loop at a glance. Production and its numbers against the objective, alerts, what is due, maturity.
 
     Example: penstock status
     """
@@ -116,7 +132,7 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to bind; the project file's otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
 ) -> None:
-    """The server and the loop together: answer, watch, retrain, until SIGTERM or Ctrl-C.
+    """Server and loop together: answer, watch, retrain. Until SIGTERM or Ctrl-C.
 
     Example: penstock up
     """
@@ -199,7 +215,7 @@ def trace(
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Everything behind and after a prediction, model, run, data version or decision.
+    """What led to a prediction, model, run or version, and came of it.
 
     Example: penstock trace flight-delay@3
     """
@@ -215,7 +231,7 @@ def reproduce(
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a run again from what was recorded, and say how equal the model is.
+    """Train a run again from its record, and compare the models.
 
     Example: penstock reproduce 4
     """

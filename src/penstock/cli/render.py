@@ -1,19 +1,25 @@
 """What each command prints for a person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from penstock.cli.shell import table
+from penstock.cli.shell import pencil, rub_out, table
 from penstock.digest import short
 
 if TYPE_CHECKING:
     import polars as pl
 
 MARKS = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "UNDECIDED": ("?", "yellow")}
+GRADES = {
+    "bytes": "the same model, byte for byte",
+    "bit-equal": "the same predictions, bit for bit",
+    "within tolerance": "the same predictions, up to rounding",
+    "different": "another model",
+}
 STATES = {"cached": ("=", "bright_black"), "done": ("✓", "green")}
 
 
@@ -43,15 +49,16 @@ def scaffolded(made: Any) -> None:
 
 
 def step(event: Any) -> None:
-    """A step of `run`, as it ends."""
+    """A step of `run`: its name while it works, a line when it ends."""
     if event.state == "start":
+        pencil(event.step)
         return
+    rub_out()
     mark, colour = STATES[event.state]
     typer.secho(f"  {mark} ", fg=colour, nl=False)
     took = f"  {event.seconds:.1f} s" if event.seconds >= 0.05 else ""
-    say(f"{event.step:<24}{event.result}{took}")
-    if event.detail:
-        typer.secho(f"    {event.detail}", fg="bright_black")
+    typer.echo(f"{event.step:<22} {event.result}{took}", nl=False)
+    typer.secho(f"  ({event.detail})" if event.detail else "", fg="bright_black")
 
 
 def turn(result: Any) -> None:
@@ -65,7 +72,8 @@ def turn(result: Any) -> None:
     elif result.evaluation.verdict == "PASS":
         name = result.version.name
         nothing = "" if result.changed else "nothing has changed; "
-        typer.secho(f"{nothing}{name} passed every gate and is in {result.version.state}", fg="green", bold=True)
+        place = "a candidate" if result.version.state == "candidate" else f"in {result.version.state}"
+        typer.secho(f"{nothing}{name} passed every gate and is {place}", fg="green", bold=True)
         if result.version.state in ("candidate", "staging"):
             number = result.version.number
             say(f"next: penstock promote {number}   # or look first: penstock validate card {number}")
@@ -121,9 +129,10 @@ def status(state: Any) -> None:
         action = state.last_action
         say(f"  last action  {action.kind} {action.state}, {when(action.started_at)}: {action.reason}")
     say(f"  maturity     level {state.maturity.level} of 2")
-    for item in state.maturity.items:
-        mark = typer.style("✓", fg="green") if item.done else typer.style("·", fg="bright_black")
-        say(f"    {mark} {item.level} {item.name:<28} {item.evidence}" + ("" if item.done else f"; next: {item.next}"))
+    done = ", ".join(item.name for item in state.maturity.items if item.done)
+    say(f"    {typer.style('✓', fg='green')} {done}")
+    for item in state.maturity.missing:
+        say(f"    {typer.style('·', fg='bright_black')} {item.name} (level {item.level}): {item.evidence}; {item.next}")
     say(f"  next         {state.due}")
 
 
@@ -182,7 +191,7 @@ def _pairs(values: dict[str, Any]) -> str:
 def reproduction(result: Any) -> None:
     """How equal the second training is."""
     colour = "green" if result.same else "red"
-    typer.secho(f"run {result.run.number} reproduced: {result.grade}", fg=colour, bold=True)
+    typer.secho(f"run {result.run.number}: {GRADES[result.grade]}", fg=colour, bold=True)
     if result.max_difference is not None:
         say(f"  largest difference between two predictions: {result.max_difference:g}")
     for difference in result.differences:
@@ -296,7 +305,8 @@ def runs(found: Any) -> None:
     rows = [
         [r.number, r.status, r.function, when(r.started_at), _seconds(r), short(r.bundle or ""), r.id] for r in found
     ]
-    table(["run", "status", "function", "started (UTC)", "seconds", "bundle", "id"], rows)
+    names = ["run", "status", "function", "started (UTC)", "seconds", "bundle", "id"]
+    table(names, rows, empty="no runs yet: penstock run")
 
 
 def run_details(found: Any) -> None:
@@ -318,14 +328,23 @@ def run_details(found: Any) -> None:
         say(f"  {name:<12} {value}") if value != "" else None
     for title, pairs in (
         ("data", one.data.items()), ("features", one.features.items()),
-        ("params", [(p.name, p.value) for p in found.params]), 
+        ("params", [(p.name, p.value) for p in found.params]),
         ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
-        ("host", one.host.items()),
+        ("host", _host(one.host)),
     ):  # fmt: skip
         for name, value in pairs:
-            say(f"  {title:<12} {name} = {short(value) if title in ('data', 'features') else value}")
+            shown = short(str(value)) if title in ("data", "features") else value
+            say(f"  {title:<12} {name} = {shown}")
     for evaluation in found.evaluations:
         say(f"  {'judged':<12} {evaluation.verdict}, {when(evaluation.at)}")
+
+
+def _host(host: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Of where it ran, what a person asks for."""
+    yield "name", host.get("name", "")
+    yield "kernel", host.get("kernel", "")
+    yield "cpus", host.get("cpus", "")
+    yield "memory", f"{host.get('memory', 0) / 2**30:.1f} GiB"
 
 
 def _seconds(run: Any) -> str:
@@ -346,13 +365,15 @@ def judgement(found: Any) -> None:
 def models(found: Any) -> None:
     """The registry."""
     rows = [[v.name, v.state, when(v.created_at), v.note, short(v.bundle)] for v in found]
-    table(["version", "state", "registered (UTC)", "note", "bundle"], rows)
+    table(["version", "state", "registered (UTC)", "note", "bundle"], rows, empty="no model versions yet: penstock run")
 
 
 def transitions(found: Any) -> None:
     """Every change of state."""
-    rows = [[when(t.at), f"{t.model}@{t.number}", f"{t.before or ''} → {t.after}", t.actor, t.reason] for t in found]
-    table(["when (UTC)", "version", "change", "by", "why"], rows)
+    rows = [
+        [when(t.at), f"{t.model}@{t.number}", f"{t.before or ''} → {t.after}".strip(), t.actor, t.reason] for t in found
+    ]
+    table(["when (UTC)", "version", "change", "by", "why"], rows, empty="nothing was promoted yet: penstock promote")
 
 
 def lacking(missing: Any) -> None:
@@ -384,13 +405,22 @@ def alerts(found: Any) -> None:
         [a.state, a.severity, a.rule, a.subject, a.value, a.message, when(a.opened_at), when(a.resolved_at)]
         for a in found
     ]
-    table(["state", "severity", "rule", "of", "value", "what", "opened", "resolved"], rows)
+    table(["state", "severity", "rule", "of", "value", "what", "opened", "resolved"], rows, empty="no alerts")
 
 
 def series(found: Any) -> None:
     """A number over time."""
     rows = [[when(p.window_start), p.value, p.n, p.model] for p in found]
-    table(["window from (UTC)", "value", "n", "model"], rows)
+    nothing = "nothing was measured under this name yet: penstock monitor look"
+    table(["window from (UTC)", "value", "n", "model"], rows, empty=nothing)
+
+
+def predictions(found: Any) -> None:
+    """Logged predictions, in what a person looks for; `trace` shows one whole."""
+    names = {"id": "id", "at": "at (UTC)", "model": "model", "key": "key", "label": "answer", "score": "score"}
+    columns = [name for name in (*names, "truth") if name in found.columns]
+    rows = [[when(v) if isinstance(v, datetime) else v for v in row] for row in found.select(columns).rows()]
+    table([names.get(name, name) for name in columns], rows, empty="no predictions yet: penstock serve")
 
 
 def feedback(count: Any) -> None:
@@ -403,7 +433,7 @@ def actions(found: Any) -> None:
     rows = [
         [when(a.started_at), a.kind, a.state, a.trigger, a.reason, str(a.outcome.get("version", ""))] for a in found
     ]
-    table(["when", "what", "outcome", "trigger", "why", "version"], rows)
+    table(["when", "what", "outcome", "trigger", "why", "version"], rows, empty="the loop has done nothing yet")
 
 
 # --- audit ---
@@ -412,7 +442,7 @@ def actions(found: Any) -> None:
 def audit_log(found: Any) -> None:
     """Every decision."""
     rows = [[e.seq, when(e.at), e.actor, e.action, e.subject, e.reason] for e in found]
-    table(["#", "when (UTC)", "who", "what", "of", "why"], rows)
+    table(["#", "when (UTC)", "who", "what", "of", "why"], rows, empty="nothing was decided yet")
 
 
 def audit_check(check: Any) -> None:

@@ -1,12 +1,13 @@
 """What every command shares: its options, how a result is printed, how an error ends."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from penstock.errors import PenstockError
 
@@ -30,6 +31,20 @@ def group(name: str, text: str) -> typer.Typer:
     return typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
+class Sections(TyperGroup):
+    """Commands under headings: the daily verbs apart from the steps."""
+
+    headings: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """What `--help` lists, with the first sentence of each."""
+        width = max(map(len, self.commands))
+        for heading, names in self.headings.items():
+            with formatter.section(heading):
+                rows = ((name, self.commands[name].get_short_help_str(formatter.width - width - 6)) for name in names)
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
 def answer(call: Callable[[], T], render: Callable[[T], None], as_json: bool) -> T:
     """Make the library call and print what it returns; a PenstockError ends with its own exit code."""
     value = guarded(call, as_json)
@@ -47,6 +62,7 @@ def guarded(call: Callable[[], T], as_json: bool) -> T:
     except PenstockError as error:
         fail(error, as_json)
     except KeyboardInterrupt:
+        rub_out()
         typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None
 
@@ -56,6 +72,7 @@ def fail(error: PenstockError, as_json: bool) -> NoReturn:
     if as_json:
         print_json(error.as_dict())
     else:
+        rub_out()
         typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
     raise typer.Exit(error.exit_code) from error
@@ -99,8 +116,11 @@ def jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def table(columns: list[str], rows: list[list[object]], *, title: str = "") -> None:
-    """A table on the terminal, as wide as it needs in a pipe."""
+def table(columns: list[str], rows: list[list[object]], *, title: str = "", empty: str = "no rows") -> None:
+    """A table on the terminal, as wide as it needs in a pipe; without rows the sentence `empty`."""
+    if not rows:
+        typer.echo(empty)
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -132,6 +152,18 @@ def _coloured(text: str) -> str:
     }
     safe = escape(text)
     return f"[{colours[text]}]{safe}[/]" if text in colours else safe
+
+
+def pencil(text: str) -> None:
+    """What is under way, on a terminal, until the next line takes its place."""
+    if sys.stdout.isatty():
+        typer.echo(f"\r  … {text}", nl=False)
+
+
+def rub_out() -> None:
+    """Take away what `pencil` wrote."""
+    if sys.stdout.isatty():
+        typer.echo("\r\033[K", nl=False)
 
 
 def spinner(text: str) -> AbstractContextManager[object]:

@@ -69,6 +69,7 @@ def objective_sign(
 @data.command("ingest")
 def data_ingest(
     dataset: Annotated[str | None, typer.Argument(help="A dataset; every one otherwise.")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read everything again; call source functions again.")] = False,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -81,7 +82,7 @@ def data_ingest(
 
     def read() -> object:
         with spinner("reading"):
-            return project_at(where, environment).data.ingest(dataset)
+            return project_at(where, environment).data.ingest(dataset, refresh=refresh)
 
     answer(read, render.ingested, as_json)
 
@@ -125,7 +126,7 @@ def data_show(
 def data_diff(
     before: Versioned, after: Versioned, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
 ) -> None:
-    """What changed between two versions: columns, parts, rows by key.
+    """What changed between two versions. Columns, parts, rows by key.
 
     Example: penstock data diff flights@3f9c2a flights
     """
@@ -192,7 +193,7 @@ def data_quarantine(
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rows that the contract has turned away, whole, with the reasons.
+    """Rows that the contract turned away, with the reasons.
 
     Example: penstock data quarantine flights
     """
@@ -215,7 +216,7 @@ def data_verify(where: Where = HERE, environment: Environment = None, as_json: A
 
 @data.command("collect")
 def data_collect(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
-    """Delete stored bytes that nothing leads to and that are older than a day.
+    """Delete stored bytes that nothing leads to. What is younger than a day stays.
 
     Example: penstock data collect
     """
@@ -422,7 +423,7 @@ def monitor_predictions(
     """
     from penstock.cli import render
 
-    answer(lambda: project_at(where, environment).monitor.predictions(limit=limit), render.frame, as_json)
+    answer(lambda: project_at(where, environment).monitor.predictions(limit=limit), render.predictions, as_json)
 
 
 # --- 7 improve ---

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from penstock.data import head, ingest, publish_derived
 from penstock.deliver import in_production, register
@@ -222,9 +222,7 @@ class _Turner:
     def _step(self, step: Step) -> Outcome:
         self._start(step.name)
         outcome = run_step(self.ledger, step)
-        result = ", ".join(
-            f"{name} {_text(value)}" for name, value in outcome.outputs.items() if isinstance(value, str)
-        )
+        result = _said(step.name, outcome.outputs)
         self._end(Event(step.name, "cached" if outcome.cached else "done", outcome.why, result, outcome.seconds))
         return outcome
 
@@ -236,5 +234,10 @@ class _Turner:
         self._tell(event)
 
 
-def _text(value: str) -> str:
-    return short(value) if len(value) in (32, 64) else value
+def _said(step: str, outputs: Mapping[str, Any]) -> str:
+    """What came out of a step, in a few words."""
+    if step == "training set":
+        return f"{outputs['train_rows']:,} rows to learn from, {outputs['holdout_rows']:,} to judge by"
+    if step == "train":
+        return f"run {short(outputs['run'])}, bundle {short(outputs['bundle'])}"
+    return str(outputs["verdict"]) if step == "evaluate" else f"version {short(outputs['commit'])}"
