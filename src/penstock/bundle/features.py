@@ -19,8 +19,7 @@ from penstock.digest import digest_value
 from penstock.errors import FunctionError, UsageError
 
 if TYPE_CHECKING:
-    from penstock.project import Function
-    from penstock.project.config import Data
+    from penstock.project import Data, Function
 
 REQUEST = "request"
 Rows = Mapping[str, pl.DataFrame | ViewRows]  # of stored views, as `view_rows` made them or as `prepare` indexed them

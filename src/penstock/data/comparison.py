@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penstock.store import Manifest, Store
-from penstock.store.tables import empty, scan
+from penstock.store import Manifest, Store, Table
 
 LEFT, RIGHT = "__before__", "__after__"
 
@@ -63,8 +62,8 @@ def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> D
 
 
 def _rest(store: Store, manifest: Manifest, shared: set[str]) -> pl.LazyFrame:
-    paths = [store.path(part.digest) for part in manifest.parts if part.digest not in shared]
-    return scan(paths, manifest.schema) if paths else empty(manifest.schema).lazy()
+    parts = tuple(part for part in manifest.parts if part.digest not in shared)
+    return store.rows(Table(manifest.schema, parts))
 
 
 def _common_key(old: Manifest, new: Manifest, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -20,8 +20,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.project.config import Duration, Names, Section
-from penstock.project.document import Document, read_document
+from penstock.project import Document, Duration, Names, Section, read_document
 
 Scalar = bool | int | float | str
 

@@ -25,8 +25,7 @@ from penstock.train.signature import check_fit, written_signature
 if TYPE_CHECKING:
     from penstock.bundle import FeatureSpec
     from penstock.ledger import Ledger, Reader, Transaction
-    from penstock.project import ProjectFile
-    from penstock.project.config import Target, Train
+    from penstock.project import ProjectFile, Target, Train
     from penstock.store import Store
 
 RECIPE = "recipe.json"  # the artifact that a run can be repeated from

@@ -23,8 +23,7 @@ from pydantic import ValidationError, model_validator
 
 from penstock.digest import digest_file
 from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.project.config import Section
-from penstock.project.document import Document, read_document
+from penstock.project import Document, Section, read_document
 
 if TYPE_CHECKING:
     import polars as pl
