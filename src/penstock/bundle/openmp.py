@@ -23,6 +23,8 @@ def provide() -> None:
     """Make `libgomp.so.1` loadable where the system has none. Call it before LightGBM or scikit-learn is imported."""
     # Threads that wait give their core away: on a busy machine spinning ones made a training 30 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Otherwise joblib asks `lscpu` for physical cores and, where there is none, warns in the middle of a run.
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(os.cpu_count() or 1))
     if find_spec("lightgbm") is None or _loads(WANTED):
         return
     load_copy()
