@@ -1,32 +1,43 @@
 """Labels that arrive as a file."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from penstock.errors import UsageError
+from penstock.deliver import in_production
+from penstock.errors import Conflict, UsageError
 from penstock.ledger import Ledger
-from penstock.monitor import FEEDBACK, append_rows, plain
+from penstock.monitor import FEEDBACK, is_label, plain, prepare, publish_appended, reference_of
 from penstock.project import ProjectFile
 from penstock.store import Store
+
+if TYPE_CHECKING:
+    from penstock.bundle import Target
+
+SHOWN = 10  # problems
+TRIES = 5
 
 
 def feedback_file(project: ProjectFile, ledger: Ledger, store: Store, path: Path) -> int:
     """Append a CSV or Parquet file of labels to the endpoint's feedback; how many rows.
 
-    Columns: `label`, and `prediction` (an id) or `key`; `at` (when it became known) if there is one.
-    All rows or none. The same file again changes nothing that is measured: the newest label counts.
+    Columns: `label`, and `prediction` (an id) or `key`; `at` (when it became known, UTC where it names no zone)
+    if there is one. Rows without a label are not known yet and are left out. All others or none: UsageError with
+    what is wrong in which row. The same file again changes nothing that is measured: the newest label counts.
     """
-    rows = feedback_rows(_read(path), str(path), ledger_time(ledger))
-    if rows.is_empty():
-        return 0
-    endpoint = project.config.deliver.endpoint
-    with ledger.write() as tx:
-        append_rows(tx, store, f"feedback.{endpoint}", rows.with_columns(endpoint=pl.lit(endpoint)), "improve.feedback")
+    with ledger.read() as reader:
+        now, production = reader.now(), in_production(reader, project.config.name)
+    target = reference_of(store, production.bundle).target if production else None
+    rows = feedback_rows(read_labels(path), str(path), now, target)
+    if not rows.is_empty():
+        _append(ledger, store, project.config.deliver.endpoint, rows)
     return rows.height
 
 
-def feedback_rows(given: pl.DataFrame, where: str, received: pl.Expr) -> pl.DataFrame:
+def feedback_rows(given: pl.DataFrame, where: str, received: datetime, target: "Target | None") -> pl.DataFrame:
     """Rows of FEEDBACK from a table with `label` and `prediction` or `key`. UsageError for any other table."""
     names = set(given.columns)
     if "label" not in names or not names & {"prediction", "key"}:
@@ -35,41 +46,70 @@ def feedback_rows(given: pl.DataFrame, where: str, received: pl.Expr) -> pl.Data
             where=where,
             expected="a column `label`, and `prediction` (an id) or `key`",
         )
-    unnamed = given.filter(pl.all_horizontal(pl.col(name).is_null() for name in sorted(names & {"prediction", "key"})))
-    if not unnamed.is_empty():
-        raise UsageError(
-            f"{unnamed.height} rows name neither a prediction nor a key",
-            where=where,
-            expected="one of them in each row",
-        )
-    columns = [
-        _text(given, "prediction"),
-        _text(given, "key"),
-        _text(given, "label"),
-        given["at"].cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        if "at" in names
-        else pl.Series("at", [None] * given.height),
-    ]
-    table = pl.DataFrame(columns).with_columns(pl.col("at").cast(FEEDBACK["at"]).fill_null(received))
-    return table.filter(pl.col("label").is_not_null())
+    texts = [_texts(given, name) for name in ("prediction", "key", "label")]
+    times = _times(given["at"], received) if "at" in names else pl.Series("at", [received] * given.height)
+    rows = pl.DataFrame([*texts, times.cast(FEEDBACK["at"])]).with_row_index("row", offset=1)
+    rows = rows.filter(pl.col("label").is_not_null())
+    if problems := list(_problems(rows, target)):
+        more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise UsageError("; ".join([*problems[:SHOWN], *more]), where=where, hint="no row was taken")
+    return rows.drop("row")
 
 
-def ledger_time(ledger: Ledger) -> pl.Expr:
-    """Now, by the ledger's clock."""
-    with ledger.read() as reader:
-        return pl.lit(reader.now(), dtype=FEEDBACK["at"])
-
-
-def _text(given: pl.DataFrame, name: str) -> pl.Series:
-    if name not in given.columns:
-        return pl.Series(name, [None] * given.height, dtype=pl.String)
-    return pl.Series(name, [plain(value) for value in given[name]], dtype=pl.String)
-
-
-def _read(path: Path) -> pl.DataFrame:
-    if not path.exists():
+def read_labels(path: Path) -> pl.DataFrame:
+    """A CSV file as texts, so that a key keeps its zeros; a Parquet file as it is."""
+    if not path.is_file():
         raise UsageError("there is no such file", where=str(path))
     try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        with path.open("rb") as file:
+            separator = ";" if b";" in file.readline() else ","
+        return pl.read_csv(path, infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(path), expected="a CSV or Parquet file") from error
+        what = f"cannot be read: {str(error).splitlines()[0]}"
+        raise UsageError(what, where=str(path), expected="a CSV or Parquet file") from error
+
+
+def _problems(rows: pl.DataFrame, target: "Target | None") -> Iterator[str]:
+    for row, prediction, key, label, at in rows.iter_rows():
+        if prediction is None and key is None:
+            yield f"row {row} names neither a prediction nor a key"
+        if target and not is_label(label, target):
+            expected = "a number" if target.task == "regression" else f"one of {', '.join(map(str, target.classes))}"
+            yield f"row {row}: the label {label!r} is not {expected}"
+        if at is None:
+            yield f"row {row}: `at` is not a time such as 2013-05-01T12:00:00Z"
+
+
+def _append(ledger: Ledger, store: Store, endpoint: str, rows: pl.DataFrame) -> None:
+    dataset = f"feedback.{endpoint}"
+    labelled = rows.with_columns(endpoint=pl.lit(endpoint))
+    for attempt in range(1, TRIES + 1):
+        appended = prepare(ledger, store, dataset, labelled, "improve.feedback")
+        try:
+            with ledger.write() as tx:
+                return publish_appended(tx, appended)
+        except Conflict:  # the server's feedback was appended meanwhile
+            if attempt == TRIES:
+                raise
+    return None
+
+
+def _texts(given: pl.DataFrame, name: str) -> pl.Series:
+    values = given[name] if name in given.columns else [None] * given.height
+    return pl.Series(name, [plain(value) for value in values], dtype=pl.String)
+
+
+def _times(given: pl.Series, received: datetime) -> pl.Series:
+    """Times in UTC; now where there is none, null where it is not a time."""
+    values = [received if value in (None, "") else _moment(value) for value in given]
+    return pl.Series("at", values, dtype=pl.Datetime("us", "UTC"))
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,26 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.ledger import Action, Alert
+from penstock.monitor import rule_name
 from penstock.project import Config, Trigger, format_duration
-
-RETRAIN = "retrain"
 
 
 @dataclass(frozen=True)
 class Present:
     """What the triggers look at.
 
-    alerts    open alerts of the endpoint
-    heads     dataset -> newest commit
-    trained   dataset -> commit that the newest model was trained on
+    alerts      open alerts of the endpoint
+    heads       dataset -> newest commit
+    seen        dataset -> commit that the newest model was trained on
     trained_at  when that was
-    last      the last retraining that the loop started, if any
+    last        the last retraining that the loop finished, if any
     """
 
     now: datetime
     alerts: tuple[Alert, ...]
     heads: Mapping[str, str]
-    trained: Mapping[str, str]
+    seen: Mapping[str, str]
     trained_at: datetime
     last: Action | None
 
@@ -43,20 +42,26 @@ def due(config: Config, present: Present) -> tuple[Due, ...]:
     retrain = config.improve.retrain
     until = present.last.started_at + retrain.cooldown if present.last else None
     waits = until if until and until > present.now else None
-    return tuple(Due(trigger.name, reason, waits) for trigger in retrain.on for reason in _reasons(trigger, present))
+    return tuple(
+        Due(trigger.name, reason, waits) for trigger in retrain.on if (reason := _reason(config, trigger, present))
+    )
 
 
-def _reasons(trigger: Trigger, present: Present) -> Iterator[str]:
+def asking_alerts(config: Config, trigger: Trigger, alerts: tuple[Alert, ...]) -> Iterator[Alert]:
+    """The open alerts that a trigger waits for: of every rule on its metric."""
+    rules = {rule_name(rule) for rule in config.monitor.alerts if rule.metric == trigger.alert}
+    yield from (alert for alert in alerts if alert.rule in rules)
+
+
+def _reason(config: Config, trigger: Trigger, present: Present) -> str | None:
     if trigger.alert:
-        for alert in present.alerts:
-            if alert.rule.split(" ")[0] == trigger.alert:
-                yield f"{alert.rule}: {alert.message}"
-                return
+        alert = next(asking_alerts(config, trigger, present.alerts), None)
+        return f"{alert.rule}: {alert.message}" if alert else None
     if trigger.every:
-        since = max(present.trained_at, present.last.started_at) if present.last else present.trained_at
-        if present.now - since >= trigger.every:
-            yield f"last trained {since:%Y-%m-%d}, more than {format_duration(trigger.every)} ago"
-    if trigger.new_data:
-        head = present.heads.get(trigger.new_data)
-        if head and head != present.trained.get(trigger.new_data):
-            yield f"{trigger.new_data} has a newer version than the newest model has seen"
+        late = present.now - present.trained_at >= trigger.every
+        return (
+            f"last trained {present.trained_at:%Y-%m-%d %H:%M}, {format_duration(trigger.every)} ago" if late else None
+        )
+    dataset = trigger.new_data or ""
+    new = present.heads.get(dataset) not in (None, present.seen.get(dataset))
+    return f"{dataset} has a newer version than the newest model has seen" if new else None

@@ -5,25 +5,28 @@ that moves in the same transaction as the datasets, so a crash or a second reade
 Requests and feature vectors are kept as JSON text: their columns change from model to model.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal
 
+import msgspec
 import polars as pl
 
-from penstock.data import head, publish
-from penstock.ledger import Cursor, Ledger, ModelVersion, Transaction, Version, node, utc_now
+from penstock.errors import Conflict
+from penstock.ledger import Cursor, Ledger, ModelVersion, Transaction, node, utc_now
+from penstock.monitor.appending import Appended, prepare, publish_appended
 from penstock.monitor.labels import FEEDBACK, plain
 from penstock.project import ProjectFile
-from penstock.serve.log import FeedbackRecord, Kind, PredictionRecord, Record, read_segments
-from penstock.store import Manifest, Store
+from penstock.serve import PredictionRecord, read_segments
+from penstock.store import Store
 
 PREDICTIONS: Mapping[str, Any] = {
     "id": pl.String,
-    "at": pl.Datetime("us", "UTC"),
-    "event_time": pl.Datetime("us", "UTC"),
+    "at": pl.Datetime("us", "UTC"),  # when it was answered
+    "event_time": pl.Datetime("us", "UTC"),  # what it is about
     "endpoint": pl.String,
     "model": pl.String,
     "bundle": pl.String,
@@ -37,6 +40,12 @@ PREDICTIONS: Mapping[str, Any] = {
     "request": pl.String,
     "vector": pl.String,
 }
+Kind = Literal["predictions", "feedback"]
+
+BATCH_ROWS = 100_000
+TRIES = 5
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -48,93 +57,109 @@ class Compacted:
     damaged: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Rows that are new in the log behind `cursor`, and how far it is read with them."""
+
+    cursor: Cursor | None
+    rows: pl.DataFrame
+    position: Mapping[str, int]
+    damaged: tuple[str, ...]
+
+
 def compact(project: ProjectFile, ledger: Ledger, store: Store) -> Compacted:
-    """Append what is new in the log to the datasets. Idempotent; of several at once one acts."""
+    """Append what is new in the log to the datasets. Of several at once, in any process, one appends.
+
+    Each batch is one decision; memory holds a batch and a segment.
+    """
     time_column = project.config.data.time
-    predictions, bad_predictions = _append(
-        project, ledger, store, "predictions", lambda r: prediction_rows(r, time_column)
-    )
-    feedback, bad_feedback = _append(project, ledger, store, "feedback", feedback_rows)
-    return Compacted(predictions, feedback, (*bad_predictions, *bad_feedback))
+    log = Log(project.home / "serve" / "log", ledger, store)
+    predictions, bad = log.append("predictions", lambda records: prediction_rows(records, time_column))
+    feedback, worse = log.append("feedback", feedback_rows)
+    return Compacted(predictions, feedback, (*bad, *worse))
 
 
-def prediction_rows(records: Iterable[Record], time_column: str | None) -> pl.DataFrame:
-    """Logged predictions as rows of PREDICTIONS; they are about the request's time, or the time they were asked at."""
-    rows = [_prediction(record, time_column) for record in records if isinstance(record, PredictionRecord)]
+def prediction_rows(records: Iterable[Any], time_column: str | None) -> pl.DataFrame:
+    """PredictionRecords as rows of PREDICTIONS."""
+    rows = [_prediction(record, time_column) for record in records]
     return pl.DataFrame(rows, schema=dict(PREDICTIONS), orient="row")
 
 
-def feedback_rows(records: Iterable[Record]) -> pl.DataFrame:
-    """Logged feedback as rows of FEEDBACK and its endpoint."""
-    rows = [
-        (r.prediction, plain(r.key), plain(r.label), r.at, r.endpoint) for r in records if isinstance(r, FeedbackRecord)
-    ]
+def feedback_rows(records: Iterable[Any]) -> pl.DataFrame:
+    """FeedbackRecords as rows of FEEDBACK and their endpoint."""
+    rows = [(r.prediction, plain(r.key), plain(r.label), r.observed_at or r.at, r.endpoint) for r in records]
     return pl.DataFrame(rows, schema={**FEEDBACK, "endpoint": pl.String}, orient="row")
 
 
-def append_rows(tx: Transaction, store: Store, dataset: str, rows: pl.DataFrame, producer: str) -> Version:
-    """Publish `rows` as further parts of a dataset, inside the caller's decision."""
-    before = head(tx, dataset)
-    table = store.write_table(rows)
-    parts = (*(store.manifest(before.commit).parts if before else ()), *table.parts)
-    manifest = Manifest(table.schema, parts, parents=(before.commit,) if before else (), producer=producer)
-    commit = store.commit(manifest)
-    version = Version(
-        commit=commit,
-        dataset=dataset,
-        content=manifest.content,
-        schema=manifest.schema_digest,
-        rows=manifest.rows,
-        bytes=manifest.bytes,
-        producer=producer,
-        created_at=utc_now(),
-    )
-    publish(tx, version, expected=before.commit if before else None)
-    if before:
-        tx.link(node("data", before.commit), node("data", commit), "parent")
-    return version
+@dataclass(frozen=True)
+class Log:
+    """The log of a server, and where its records go."""
+
+    directory: Path
+    ledger: Ledger
+    store: Store
+
+    def append(self, kind: Kind, to_rows: Callable[[Iterable[Any]], pl.DataFrame]) -> tuple[int, tuple[str, ...]]:
+        """Append all that is new; how many rows, and what is damaged."""
+        appended, refused = 0, 0
+        damaged: tuple[str, ...] = ()
+        while batch := self._next(kind, to_rows):
+            try:
+                if self._publish(kind, batch):
+                    appended, damaged = appended + batch.rows.height, (*damaged, *batch.damaged)
+            except Conflict:  # the dataset has grown by a file of labels meanwhile
+                refused += 1
+                if refused == TRIES:
+                    raise
+        return appended, damaged
+
+    def _next(self, kind: Kind, to_rows: Callable[[Iterable[Any]], pl.DataFrame]) -> Batch | None:
+        """What comes behind the cursor; None at the end of the log."""
+        with self.ledger.read() as reader:
+            cursor = reader.get(Cursor, name=f"log.{kind}")
+        start = dict(cursor.position) if cursor else {}
+        position, frames, damaged = dict(start), [], []
+        for read in read_segments(self.directory, kind, start):
+            frames.append(to_rows(read.records))
+            damaged += [str(place) for place in read.damaged]
+            position[read.segment] = read.end
+            if sum(frame.height for frame in frames) >= BATCH_ROWS:
+                break
+        return Batch(cursor, pl.concat(frames), position, tuple(damaged)) if frames else None
+
+    def _publish(self, kind: Kind, batch: Batch) -> bool:
+        """Datasets and cursor in one decision; False when another process has read the log meanwhile."""
+        name = f"log.{kind}"
+        parts = batch.rows.partition_by("endpoint", as_dict=True, maintain_order=True)
+        grown = {
+            endpoint: prepare(self.ledger, self.store, f"{kind}.{endpoint}", rows, "monitor.compact")
+            for (endpoint,), rows in parts.items()
+        }
+        with self.ledger.write() as tx:
+            if tx.get(Cursor, name=name) != batch.cursor:
+                return False
+            for endpoint, appended in grown.items():
+                publish_appended(tx, appended)
+                if kind == "predictions":
+                    _link_models(tx, parts[(endpoint,)], appended)
+            if batch.damaged:
+                tx.audit("monitor.damaged", name, actor="monitor", reason="\n".join(batch.damaged))
+            tx.put(Cursor(name, batch.position, utc_now()))
+        return True
 
 
-def _append(
-    project: ProjectFile, ledger: Ledger, store: Store, kind: Kind, to_rows: Callable[[Sequence[Record]], pl.DataFrame]
-) -> tuple[int, tuple[str, ...]]:
-    directory = project.home / "serve" / "log"
-    name = f"log.{kind}"
-    with ledger.read() as reader:
-        cursor = reader.get(Cursor, name=name)
-    position = dict(cursor.position) if cursor else {}
-    records: list[Record] = []
-    damaged: list[str] = []
-    for read in read_segments(directory, kind, position):
-        records += read.records
-        damaged += [str(one) for one in read.damaged]
-        position[read.segment] = read.end
-    if not records:
-        return 0, tuple(damaged)
-    rows = to_rows(records)
-    with ledger.write() as tx:
-        if tx.get(Cursor, name=name) != cursor:
-            return 0, ()  # another process has read the log meanwhile
-        for (endpoint,), part in rows.group_by("endpoint", maintain_order=True):
-            _publish(tx, store, f"{kind}.{endpoint}", part)
-        tx.put(Cursor(name, position, utc_now()))
-    return rows.height, tuple(damaged)
-
-
-def _publish(tx: Transaction, store: Store, dataset: str, rows: pl.DataFrame) -> None:
-    version = append_rows(tx, store, dataset, rows, producer="monitor.compact")
-    if "model" in rows.columns:
-        for name in rows["model"].unique().sort():
-            model, _, number = name.rpartition("@")
-            if tx.get(ModelVersion, model=model, number=int(number)):
-                tx.link(node("model", name), node("data", version.commit), "predicted")
+def _link_models(tx: Transaction, rows: pl.DataFrame, appended: Appended) -> None:
+    for name in rows["model"].unique().sort():
+        model, _, number = name.rpartition("@")
+        if tx.get(ModelVersion, model=model, number=int(number)):
+            tx.link(node("model", name), node("data", appended.version.commit), "predicted")
 
 
 def _prediction(record: PredictionRecord, time_column: str | None) -> tuple[Any, ...]:
     return (
         record.id,
         record.at,
-        _event_time(record, time_column),
+        event_time(record, time_column),
         record.endpoint,
         record.model,
         record.bundle,
@@ -142,23 +167,25 @@ def _prediction(record: PredictionRecord, time_column: str | None) -> tuple[Any,
         record.role,
         plain(record.key),
         record.score,
-        None if record.probabilities is None else _json(record.probabilities),
-        None if record.label is None else plain(record.label),
+        None if record.probabilities is None else _text(record.probabilities),
+        plain(record.label),
         record.latency_us,
-        _json(record.request),
-        _json(record.vector),
+        _text(record.request),
+        _text(record.vector),
     )
 
 
-def _event_time(record: PredictionRecord, column: str | None) -> datetime:
-    value = record.request.get(column) if column else None
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
+def event_time(record: PredictionRecord, column: str | None) -> datetime:
+    """The request's time, which is UTC where it names no zone; without one, when it was answered."""
+    try:
+        moment = datetime.fromisoformat(record.request[column or ""])
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return record.at
-    # a time without a zone counts as UTC
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+def _text(row: Mapping[str, Any]) -> str:
+    # JSON has no NaN and no infinity, but a feature can have them: they become texts
+    if any(isinstance(value, float) and not isfinite(value) for value in row.values()):
+        row = {name: str(v) if isinstance(v, float) and not isfinite(v) else v for name, v in row.items()}
+    return _encode(row).decode()

@@ -1,48 +1,95 @@
 """Predictions beside what turned out to be true: late, out of order, by prediction or by key."""
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-FEEDBACK: dict[str, pl.DataType | type[pl.DataType]] = {
+if TYPE_CHECKING:
+    from penstock.bundle import Target
+
+FEEDBACK: Mapping[str, Any] = {
     "prediction": pl.String,
     "key": pl.String,
     "label": pl.String,
-    "at": pl.Datetime("us", "UTC"),
+    "at": pl.Datetime("us", "UTC"),  # when it became known; else when it was received
 }
+_NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?")
 
 
 def plain(value: Any) -> str | None:
-    """One text for one value, however it was written: true, True and "true"; 3, 3.0 and "3"."""
+    """One text for one value, however it was written: true, True and "true"; 3, 3.0 and "3.0". "007" stays.
+
+    None for null and for an empty text.
+    """
     if value is None:
         return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = str(value).strip()
     if text.lower() in ("true", "false"):
         return text.lower()
-    try:
-        return f"{float(text):.15g}"
-    except ValueError:
-        return text
+    if number := _NUMBER.fullmatch(text):
+        fraction = (number[2] or "").rstrip("0")
+        return number[1] + (fraction if fraction != "." else "")
+    return text or None
+
+
+def codes_of(target: "Target") -> dict[str, float]:
+    """The label texts of a classification, with the codes that metrics know them by.
+
+    An event may be reported as true or as 1, whichever the target is.
+    """
+    codes: dict[str, float] = {}
+    for code, label in enumerate(target.classes):
+        codes[str(plain(label))] = float(code)
+        if target.task == "binary" and label in (0, 1):
+            codes |= {str(plain(same)): float(code) for same in (int(label), bool(label))}
+    return codes
+
+
+def is_label(text: str, target: "Target") -> bool:
+    """Whether a label can be true. A class that training never saw can: reality is allowed to change."""
+    if target.task == "regression":
+        return _is_number(text)
+    return target.task == "multiclass" or text in codes_of(target)
+
+
+def labels_of(feedback: pl.LazyFrame, predictions: pl.DataFrame) -> pl.DataFrame:
+    """The feedback about some predictions (id, key, ...), in the order it was received."""
+    ids, keys = predictions["id"], predictions["key"].drop_nulls()
+    by_id = pl.col("prediction").is_in(ids.implode())
+    by_key = pl.col("prediction").is_null() & pl.col("key").is_in(keys.unique().implode())
+    return feedback.select(*FEEDBACK).filter(by_id | by_key).collect()
 
 
 def joined(predictions: pl.DataFrame, feedback: pl.DataFrame) -> pl.DataFrame:
     """Predictions with their `truth`: rows in == rows out, in order.
 
     predictions   id, key, ...
-    feedback      prediction, key, label, at (the columns of FEEDBACK)
+    feedback      prediction, key, label, at (the columns of FEEDBACK), in the order it was received
 
-    Feedback names the prediction by its id or by its key; the id is stronger, and of several the newest counts.
+    Feedback names one prediction by its id or all of an example by its key. The newest counts; of equal age the
+    one by id, then the one received last.
     """
-    ordered = feedback.sort("at", maintain_order=True)
-    by_id = _newest(ordered, "prediction", "truth_by_id")
-    by_key = _newest(ordered.filter(pl.col("prediction").is_null()), "key", "truth_by_key")
+    by_id = _newest(feedback, "prediction", "id")
+    by_key = _newest(feedback.filter(pl.col("prediction").is_null()), "key", "key")
     beside = predictions.join(by_id, left_on="id", right_on="prediction", how="left", maintain_order="left")
     beside = beside.join(by_key, on="key", how="left", maintain_order="left")
-    return beside.with_columns(truth=pl.coalesce("truth_by_id", "truth_by_key")).drop("truth_by_id", "truth_by_key")
+    overruled = pl.col("at by key") > pl.col("at by id")
+    truth = pl.when(overruled).then("label by key").otherwise(pl.coalesce("label by id", "label by key"))
+    return beside.select(*predictions.columns, truth=truth)
 
 
-def _newest(feedback: pl.DataFrame, name: str, label: str) -> pl.DataFrame:
-    given = feedback.filter(pl.col(name).is_not_null())
-    return given.unique(name, keep="last", maintain_order=True).select(name, pl.col("label").alias(label))
+def _newest(feedback: pl.DataFrame, name: str, by: str) -> pl.DataFrame:
+    given = feedback.filter(pl.col(name).is_not_null()).sort("at", maintain_order=True)
+    newest = given.unique(name, keep="last", maintain_order=True)
+    return newest.select(name, pl.col("label").alias(f"label by {by}"), pl.col("at").alias(f"at by {by}"))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False

@@ -1,32 +1,39 @@
-"""What is measured in one window: volume, latency, missing values, drift, and quality where labels have come.
+"""What is measured in a window: volume, latency, missing values, drift, and quality where labels have come.
 
-volume         predictions
-latency_p50    milliseconds; also latency_p95
-labelled       share of the predictions whose truth is known
-missing_rate   share of null values, per feature
-psi            per feature against the model's training profile: the population stability index less
-what chance adds (`stats.drift`), never below 0; 0.1 is a small, 0.2 a marked change
-roc_auc ...    every metric of the task, of the labelled predictions
+    volume         predictions
+    latency_p50    milliseconds; also latency_p95
+    labelled       share of the predictions whose truth is known
+    missing_rate   share of null values, per feature
+    psi            per feature against the model's training profile: the population stability index less what
+                   chance adds (`stats.drift`), never below 0; 0.1 is a small, 0.2 a marked change
+    score_psi      the same of the model's scores; of several classes the largest
+    roc_auc ...    every metric of the task, of the predictions whose truth is known
+
+What is not defined (an AUC without events) is not measured.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
-from penstock.monitor.labels import plain
+from penstock.monitor.labels import codes_of
 from penstock.stats import Profile, drift, missing_rate
 
 if TYPE_CHECKING:
+    from penstock.bundle import Target
     from penstock.project import Costs
-    from penstock.validate import Sample
+    from penstock.validate import Metric, Sample
+
+DRIFT = ("missing_rate", "psi", "score_psi")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number; `subject` is a feature, or "" for the whole window."""
+    """A number of `n` rows; `subject` is a feature, or "" for the whole window."""
 
     metric: str
     subject: str
@@ -36,82 +43,98 @@ class Measure:
 
 @dataclass(frozen=True)
 class Judge:
-    """How a model's answers are read: its task, its classes in order, its threshold, what mistakes cost."""
+    """How a model's answers are read: what it predicts, from which score on, and what mistakes cost."""
 
-    task: str
-    classes: Sequence[Any]
-    positive: Any
-    threshold: float
+    target: "Target"
+    threshold: float | None
     costs: "Costs | None"
 
 
-def service(predictions: pl.DataFrame) -> Iterator[Measure]:
-    """Volume, latency and how much is labelled."""
-    n = predictions.height
+def service(answered: pl.DataFrame) -> Iterator[Measure]:
+    """Volume, latency and how much is labelled. `answered` has latency_us and truth."""
+    n = answered.height
     yield Measure("volume", "", float(n), n)
-    milliseconds = predictions["latency_us"] / 1000
     for share in (50, 95):
-        value = milliseconds.quantile(share / 100, interpolation="linear")
-        if value is not None:
-            yield Measure(f"latency_p{share}", "", float(value), n)
-    yield Measure("labelled", "", predictions["truth"].count() / max(n, 1), n)
+        microseconds = answered["latency_us"].quantile(share / 100, interpolation="linear")
+        if microseconds is not None:
+            yield Measure(f"latency_p{share}", "", microseconds / 1000, n)
+    yield Measure("labelled", "", answered["truth"].count() / n if n else 0.0, n)
 
 
-def drifts(vectors: pl.DataFrame, reference: Profile) -> Iterator[Measure]:
-    """PSI and missing values of each feature of a model, against its training profile."""
-    current = Profile.build(vectors, reference)
+def feature_drift(reference: Profile, current: Profile) -> Iterator[Measure]:
+    """How far each feature moved from training, and how often it is missing."""
     for name, column in current.columns.items():
-        moved = drift(reference.columns[name], column)
-        yield Measure("psi", name, max(0.0, moved.debiased), vectors.height)
-        yield Measure("missing_rate", name, missing_rate(column), vectors.height)
+        yield Measure("psi", name, max(0.0, drift(reference.columns[name], column).debiased), current.rows)
+        yield Measure("missing_rate", name, missing_rate(column), current.rows)
 
 
-def quality(labelled: pl.DataFrame, judge: Judge) -> Iterator[Measure]:
-    """Every metric of the task, of predictions that have a `truth`; undefined ones are left out."""
-    from penstock.validate import measure, metrics_for
-
-    sample = sample_of(labelled, judge)
-    for metric in metrics_for(sample.task, costs=judge.costs is not None):
-        value = measure(metric, sample)
-        if np.isfinite(value):
-            yield Measure(metric.name, "", value, sample.rows)
+def score_drift(reference: Profile, scores: pl.DataFrame) -> Iterator[Measure]:
+    """How far the scores moved from those of the training examples. `scores` has the profile's columns."""
+    current = Profile.build(scores, reference)
+    moved = [drift(reference.columns[name], column).debiased for name, column in current.columns.items()]
+    yield Measure("score_psi", "", max(0.0, *moved), scores.height)
 
 
-def sample_of(labelled: pl.DataFrame, judge: Judge) -> "Sample":
-    """Logged answers beside their truth, as the metrics take them."""
+def quality(metric: "Metric", sample: "Sample") -> Iterator[Measure]:
+    """The metric of the predictions whose truth is known; nothing where it is not defined."""
+    from penstock.validate import measure
+
+    value = measure(metric, sample)
+    if np.isfinite(value):
+        yield Measure(metric.name, "", value, sample.rows)
+
+
+def sample_of(answered: pl.DataFrame, judge: Judge) -> "Sample":
+    """Logged answers beside their truth, as the metrics take them. Rows without a truth that can be are left out."""
     from penstock.validate import Sample
 
-    truths = labelled["truth"].to_list()
-    if judge.task == "multiclass":
-        codes = {plain(name): float(code) for code, name in enumerate(judge.classes)}
-        y = np.array([codes.get(plain(truth), -1.0) for truth in truths])
-        scores = np.array([_row(text, judge.classes) for text in labelled["probabilities"]])
-        return Sample("multiclass", y, scores)
-    scores = labelled["score"].to_numpy()
-    if judge.task == "regression":
-        return Sample("regression", np.array([float(truth) for truth in truths]), scores)
-    event = _events(judge.positive)
-    y = np.array([1.0 if plain(truth) in event else 0.0 for truth in truths])
-    return Sample("binary", y, scores, judge.threshold, judge.costs)
+    task = judge.target.task
+    rows = answered.with_columns(y=truths(answered["truth"], judge.target)).drop_nulls("y")
+    scores = score_table(rows, judge.target).to_numpy()
+    threshold = 0.5 if judge.threshold is None else judge.threshold
+    flat = scores if task == "multiclass" else scores.reshape(-1)
+    return Sample(task, rows["y"].to_numpy(), flat, threshold, judge.costs)
 
 
-def merged(measures: Sequence[tuple[int, Measure]]) -> Iterator[Measure]:
+def truths(labels: pl.Series, target: "Target") -> pl.Series:
+    """Label texts as `Sample.y`; null where the truth is not known, or cannot be the truth."""
+    if target.task == "regression":
+        return labels.cast(pl.Float64, strict=False)
+    other = -1.0 if target.task == "multiclass" else None
+    codes = {text: codes_of(target).get(text, other) for text in labels.drop_nulls().unique()}
+    return labels.replace_strict(codes, default=None, return_dtype=pl.Float64)
+
+
+def score_table(answered: pl.DataFrame, target: "Target") -> pl.DataFrame:
+    """Logged scores, a column `score_0` ... for each class, or the one score of a binary task or a regression."""
+    if target.task != "multiclass":
+        return answered.select(score_0="score")
+    decode = msgspec.json.Decoder(dict[str, float]).decode
+    given = [decode(text) if text else {} for text in answered["probabilities"]]
+    columns = [[row.get(str(label), 0.0) for row in given] for label in target.classes]
+    return pl.DataFrame({f"score_{code}": pl.Series(of, dtype=pl.Float64) for code, of in enumerate(columns)})
+
+
+def vectors_of(texts: Iterable[str], outputs: Sequence[tuple[str, pl.DataType]]) -> pl.DataFrame:
+    """Logged feature vectors as columns again, in the types that the model was trained on."""
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    rows = [decode(text) for text in texts]
+    return pl.DataFrame([_column([row.get(name) for row in rows], name, dtype) for name, dtype in outputs])
+
+
+def merged(measures: Iterable[Measure]) -> Iterator[Measure]:
     """The same measure of several models as one, weighted by their rows."""
-    groups: dict[tuple[str, str], list[tuple[int, Measure]]] = {}
-    for rows, one in measures:
-        groups.setdefault((one.metric, one.subject), []).append((rows, one))
+    groups: dict[tuple[str, str], list[Measure]] = {}
+    for one in measures:
+        groups.setdefault((one.metric, one.subject), []).append(one)
     for (metric, subject), parts in groups.items():
-        total = sum(rows for rows, _ in parts)
-        yield Measure(metric, subject, sum(rows * one.value for rows, one in parts) / total, total)
+        total = sum(one.n for one in parts)
+        yield Measure(metric, subject, sum(one.n * one.value for one in parts) / total, total)
 
 
-def _events(positive: Any) -> set[str | None]:
-    """The texts that mean the event; a true/false target may be reported as 1 and 0."""
-    return {plain(positive), *([plain(int(positive))] if isinstance(positive, bool) else [])}
-
-
-def _row(text: str | None, classes: Sequence[Any]) -> list[float]:
-    import json
-
-    given: Mapping[str, float] = json.loads(text or "{}")
-    return [float(given.get(str(name), 0.0)) for name in classes]
+def _column(values: list[Any], name: str, dtype: pl.DataType) -> pl.Series:
+    if dtype.is_float():
+        values = [float(value) if isinstance(value, str) else value for value in values]  # "nan", "inf"
+    elif dtype.is_temporal():
+        values = msgspec.convert(values, list[dtype.to_python() | None])  # type: ignore[misc]
+    return pl.Series(name, values, dtype=dtype)

@@ -1,7 +1,10 @@
-"""Windows: predictions by the time they are about, in pieces that do not overlap."""
+"""Windows: predictions by the time they are about, in pieces that do not overlap, and which of them to measure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any
 
 import polars as pl
 
@@ -22,12 +25,76 @@ class Window:
         return self.end + labels_after <= now
 
 
-def window_starts(times: pl.Series, every: str) -> pl.Series:
+def window_starts(times: pl.Expr, every: str) -> pl.Expr:
     """The start of each time's window. Weeks begin on Monday, months on the first, days at midnight UTC."""
-    return times.dt.convert_time_zone("UTC").dt.truncate(every)
+    return times.dt.truncate(every)
 
 
 def window_of(start: datetime, every: str) -> Window:
     """The window that begins at `start`."""
     end = pl.select(pl.lit(start).dt.offset_by(every)).item()
     return Window(start.astimezone(UTC), end.astimezone(UTC))
+
+
+class Stage(IntEnum):
+    """How far a window is measured."""
+
+    CHANGED = 0  # not at all since its rows or labels changed
+    SERVICE = 1  # all but its quality, whose labels are not due yet
+    QUALITY = 2  # whole
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the monitors have looked at.
+
+    every          length of the windows; with another one everything is measured anew
+    predictions    rows of the datasets that were looked at: they only ever grow at the end
+    feedback
+    waiting        the windows that are not measured whole, by their start
+    """
+
+    every: str
+    predictions: int = 0
+    feedback: int = 0
+    waiting: Mapping[datetime, Stage] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], every: str) -> "Progress":
+        """What `to_json` wrote; from the beginning when that was nothing, or about other windows."""
+        if value.get("every") != every:
+            return cls(every)
+        waiting = {datetime.fromisoformat(start): Stage(stage) for start, stage in value["waiting"].items()}
+        return cls(every, value["predictions"], value["feedback"], waiting)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value."""
+        waiting = {start.isoformat(): int(stage) for start, stage in sorted(self.waiting.items())}
+        return {
+            "every": self.every,
+            "predictions": self.predictions,
+            "feedback": self.feedback,
+            "waiting": waiting,
+        }
+
+    def changed(self, starts: Iterable[datetime], *, predictions: int, feedback: int) -> "Progress":
+        """After new rows up to these counts, which fall into the windows at `starts`."""
+        touched = {start.astimezone(UTC): Stage.CHANGED for start in starts}
+        return Progress(self.every, predictions, feedback, {**self.waiting, **touched})
+
+    def due(self, now: datetime, labels_after: timedelta) -> list[tuple[Window, Stage]]:
+        """Windows that can be measured further than they are, oldest first, and how far."""
+        windows = (window_of(start, self.every) for start in sorted(self.waiting))
+        stages = ((window, _stage(window, now, labels_after)) for window in windows)
+        return [(window, stage) for window, stage in stages if stage > self.waiting[window.start]]
+
+    def measured(self, done: Sequence[tuple[Window, Stage]]) -> "Progress":
+        """After these windows were measured so far."""
+        stages = {**self.waiting, **{window.start: stage for window, stage in done}}
+        return replace(self, waiting={start: at for start, at in stages.items() if at < Stage.QUALITY})
+
+
+def _stage(window: Window, now: datetime, labels_after: timedelta) -> Stage:
+    if window.due(now, labels_after):
+        return Stage.QUALITY
+    return Stage.SERVICE if window.over(now) else Stage.CHANGED

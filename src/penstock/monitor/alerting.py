@@ -1,0 +1,70 @@
+"""Alerts opened, moved on and resolved, as one decision."""
+
+from datetime import datetime
+
+from penstock.data import head
+from penstock.ledger import Alert, Cursor, Ledger, Reader, SeriesPoint, Transaction, node, utc_now
+from penstock.monitor.measuring import ALL
+from penstock.monitor.routes import outbox_name
+from penstock.monitor.rules import Change, judge
+from penstock.monitor.windows import window_of
+from penstock.project import AlertRule, Config, ProjectFile
+
+LOOK_BACK = 32  # windows that are read for a rule beyond those it asks for; the ones with few rows are skipped
+
+
+def judge_windows(project: ProjectFile, ledger: Ledger, now: datetime) -> list[Change]:
+    """Judge every rule by the windows that are over at `now`, and write what follows."""
+    config = project.config
+    endpoint = config.deliver.endpoint
+    with ledger.write() as tx:
+        rules = [(rule, history(tx, config, rule, now)) for rule in config.monitor.alerts]
+        changes = judge(rules, endpoint, tx.find(Alert, endpoint=endpoint, state="firing"), now)
+        tx.put(*(change.alert for change in changes))
+        for change in changes:
+            if change.news:
+                _tie(tx, change.alert)
+        if config.monitor.webhook:
+            _post(tx, endpoint, [change.alert for change in changes if change.news])
+    return changes
+
+
+def history(reader: Reader, config: Config, rule: AlertRule, now: datetime) -> list[SeriesPoint]:
+    """The newest points of a rule's metric, all models together."""
+    of = {"endpoint": config.deliver.endpoint, "metric": metric_of(config, rule), "model": ALL}
+    newest = reader.find(SeriesPoint, **of, order_by="-window_start", limit=1)
+    if not newest:
+        return []
+    subjects = reader.count(SeriesPoint, **of, window_start=newest[0].window_start)
+    limit = subjects * (rule.windows + LOOK_BACK)
+    points = reader.find(SeriesPoint, **of, order_by="-window_start", limit=limit)
+    every = config.monitor.window
+    # points of windows of another length are from before `monitor.window` was changed
+    lengths = {point.window_start: window_of(point.window_start, every).end for point in points}
+    return [point for point in points if point.window_end == lengths[point.window_start] <= now]
+
+
+def metric_of(config: Config, rule: AlertRule) -> str:
+    """The monitored metric that a rule means: a KPI stands for its own."""
+    kpis = config.objective.kpis if config.objective else ()
+    return next((kpi.metric for kpi in kpis if kpi.name == rule.metric), rule.metric)
+
+
+def _tie(tx: Transaction, alert: Alert) -> None:
+    """Tie an alert to the models and the predictions that it is about."""
+    volumes = tx.find(SeriesPoint, endpoint=alert.endpoint, metric="volume", window_start=alert.window_start)
+    for point in volumes:
+        if point.model != ALL:
+            tx.link(node("model", point.model), node("alert", alert.id), "observed")
+    version = head(tx, f"predictions.{alert.endpoint}")
+    if version and alert.state == "firing":
+        tx.link(node("data", version.commit), node("alert", alert.id), "measured")
+
+
+def _post(tx: Transaction, endpoint: str, news: list[Alert]) -> None:
+    """Leave news for the webhook in the same decision, so that none is forgotten."""
+    if news:
+        name = outbox_name(endpoint)
+        waiting = tx.get(Cursor, name=name)
+        told = {alert.id: alert.state for alert in news}
+        tx.put(Cursor(name, {**(waiting.position if waiting else {}), **told}, utc_now()))

@@ -1,0 +1,37 @@
+"""What a sealed model says about itself, as far as the monitors compare with it. The model is not loaded."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.bundle import Manifest, Target, dtype_of
+from penstock.stats import Profile
+from penstock.store import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PROFILE = "profile.json"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A bundle's target and threshold, its features with their types, and what both looked like in training."""
+
+    target: Target
+    threshold: float | None
+    outputs: "tuple[tuple[str, pl.DataType], ...]"
+    vectors: Profile
+    scores: Profile
+
+
+def reference_of(store: Store, bundle: str) -> Reference:
+    """Read from the store by digest, so every byte is verified. Damaged when it is not there."""
+    manifest = Manifest.from_json(store.read_json(bundle))
+    profile = store.read_json(manifest.files[PROFILE].blake3)
+    return Reference(
+        target=manifest.target,
+        threshold=manifest.threshold,
+        outputs=tuple((name, dtype_of(dtype)) for name, dtype in manifest.features.outputs),
+        vectors=Profile.from_json(profile["vectors"]),
+        scores=Profile.from_json(profile["scores"]),
+    )
