@@ -41,6 +41,7 @@ def test_trace_goes_from_a_prediction_to_rows_code_and_people(served: Project) -
     assert found.prediction["vector"]["load"] is not None
     kinds = {node.kind for node in found.upstream}
     assert {"model", "bundle", "run", "data", "code", "environment", "objective", "evaluation"} <= kinds
+    assert {"deployment", "signoff"} <= kinds  # who let it answer
     parcels = served.data.version("parcels")
     assert f"data:{parcels.commit}" in {node.id for node in found.upstream}
 

@@ -1,7 +1,7 @@
 """`trace`: from any id to everything it came from and everything that came from it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from penstock.ledger import (
     Alert,
     Approval,
     Deployment,
+    Edge,
     Evaluation,
     Lineage,
     ModelVersion,
@@ -64,7 +65,7 @@ def trace(workspace: Workspace, text: str) -> Trace:
                 expected="a prediction id, run:NUMBER, MODEL@NUMBER, DATASET[@REF], or the start of an id",
                 hint="penstock status, penstock train runs, penstock data log DATASET",
             )
-        start = found or node("model", str((prediction or {})["model"]))
+        start = found or _answerer(reader, prediction or {})
         lineage = walk(reader, start, down=prediction is None)
         upstream = _distinct(edge.source for edge in lineage.upstream)
         downstream = _distinct(edge.target for edge in lineage.downstream)
@@ -78,7 +79,7 @@ def trace(workspace: Workspace, text: str) -> Trace:
         return Trace(
             start=head,
             prediction=prediction,
-            upstream=tuple(describe(reader, name) for name in upstream),
+            upstream=tuple(_in_its_role(describe(reader, name), lineage.upstream) for name in upstream),
             downstream=tuple(describe(reader, name) for name in downstream),
             lineage=lineage,
         )
@@ -93,6 +94,14 @@ def describe(reader: Reader, name: str) -> TracedNode:
             label, detail, reason, at = described
             return TracedNode(name, kind, label, detail, reason, at)
     return TracedNode(name, kind, short(key), "", "", None)
+
+
+def _in_its_role(found: TracedNode, edges: Sequence[Edge]) -> TracedNode:
+    """A node without a record of its own, such as a holdout, is told by what it was used as."""
+    if found.detail:
+        return found
+    roles = sorted({edge.role for edge in edges if edge.source == found.id and edge.role != found.kind})
+    return replace(found, detail=", ".join(roles))
 
 
 Described = tuple[str, str, str, datetime | None]
@@ -239,6 +248,13 @@ PREFIXED: tuple[tuple[str, type[Any], str], ...] = (
     ("alert", Alert, "id"),
     ("action", Action, "id"),
 )
+
+
+def _answerer(reader: Reader, prediction: Mapping[str, Any]) -> str:
+    """The deployment that answered: it leads to the model, and to who let it."""
+    where = {"endpoint": prediction["endpoint"], "generation": prediction["generation"]}
+    deployed = reader.find(Deployment, **where)
+    return node("deployment", deployed[0].id) if deployed else node("model", str(prediction["model"]))
 
 
 def _prediction(workspace: Workspace, text: str) -> Mapping[str, Any] | None:

@@ -166,7 +166,10 @@ def trace(found: Any) -> None:
         say(f"  asked     {when(prediction['at'])} UTC, key {prediction['key']}, generation {prediction['generation']}")
         say(f"  request   {_pairs(prediction['request'])}")
         say(f"  features  {_pairs(prediction['vector'])}")
-        say(f"  answer    {prediction['label'] if prediction['label'] is not None else ''} score {prediction['score']}")
+        answer = {
+            name: prediction[name] for name in ("label", "score", "probabilities") if prediction[name] is not None
+        }
+        say(f"  answer    {_pairs(answer)}")
         say(f"  truth     {prediction['truth'] if prediction['truth'] is not None else 'not known yet'}")
     for title, nodes in (("made from", found.upstream), ("led to", found.downstream)):
         if nodes:
@@ -185,7 +188,9 @@ def _nodes(nodes: Sequence[Any], most: int = 40) -> None:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
+    from penstock.report import cell
+
+    return ", ".join(f"{name} {cell(value)}" for name, value in values.items())
 
 
 def reproduction(result: Any) -> None:

@@ -69,7 +69,9 @@ def objective_sign(
 @data.command("ingest")
 def data_ingest(
     dataset: Annotated[str | None, typer.Argument(help="A dataset; every one otherwise.")] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Read everything again; call source functions again.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Read everything again; call source functions again.")
+    ] = False,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,

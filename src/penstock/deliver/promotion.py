@@ -15,6 +15,7 @@ from penstock.ledger import (
     Ledger,
     ModelVersion,
     Reader,
+    SignOff,
     Transaction,
     node,
     utc_now,
@@ -125,15 +126,27 @@ def record_deployment(
         at=utc_now(),
     )
     transaction.add(deployment)
-    transaction.link(node("model", version.name), node("deployment", deployment.id), kind)
+    here = node("deployment", deployment.id)
+    transaction.link(node("model", version.name), here, kind)
+    for decision in _decisions(transaction, version):
+        transaction.link(decision, here, "allowed")
     return deployment
+
+
+def _decisions(reader: Reader, version: ModelVersion) -> Iterator[str]:
+    """What people signed and approved, so that `version` may be in production."""
+    judged = reader.find(Evaluation, id=version.evaluation)
+    for signed in reader.find(SignOff, objective=[one.objective for one in judged], order_by="at"):
+        yield node("signoff", signed.id)
+    for given in reader.find(Approval, model=version.model, number=version.number, state="production", order_by="at"):
+        yield node("approval", given.id)
 
 
 def _evaluated(hop: Hop) -> Iterator[str]:
     """A passing evaluation."""
     evaluation = _evaluation(hop)
     if evaluation is None:
-        yield "an evaluation: penstock validate run"
+        yield "an evaluation: penstock run"
     elif evaluation.verdict != "PASS":
         results = hop.reader.find(GateResult, evaluation=evaluation.id, severity="block", order_by="position")
         yield from (f"gate {r.gate}: {r.outcome}, {r.reason}" for r in results if r.outcome != "PASS")
