@@ -16,6 +16,12 @@ from penstock.serve.limits import MAX_BODY, MAX_ROWS, Limits
 from penstock.serve.log import Durability
 
 
+def say(line: str) -> None:
+    """To standard output, at once: who starts a server from a script waits for its lines."""
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
 def run_server(
     root: Path,
     *,
@@ -25,7 +31,7 @@ def run_server(
     max_rows: int = MAX_ROWS,
     max_body: int = MAX_BODY,
     attached: bool = False,
-    announce: Callable[[str], object] = sys.stdout.write,
+    announce: Callable[[str], object] = say,
 ) -> None:
     """Serve a serve directory until SIGTERM or SIGINT, then answer what is under way and return.
 
@@ -40,11 +46,19 @@ def run_server(
         applied = Applied(os.getpid(), host, listener.getsockname()[1], datetime.now(UTC).isoformat())
         write_applied(root, applied)
         stack.callback(ServeDirectory(root).applied.unlink, missing_ok=True)
-        announce(f"serving {root} on {applied.url}\n")
+        announce(f"serving on {applied.url}; the page to try it is {applied.url}/docs\n")
         # Loaded only here: whoever imports the package to read logs needs no web server.
         from penstock.serve.worker import work
 
-        work(root, listener, applied, durability, Limits(max_rows, max_body), attached=attached)
+        work(
+            root,
+            listener,
+            applied,
+            durability,
+            Limits(max_rows, max_body),
+            attached=attached,
+            announce=announce,
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:

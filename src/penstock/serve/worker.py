@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +20,33 @@ DRAIN_SECONDS = 30
 
 
 def work(
-    root: Path, listener: socket.socket, applied: Applied, durability: Durability, limits: Limits, *, attached: bool
+    root: Path,
+    listener: socket.socket,
+    applied: Applied,
+    durability: Durability,
+    limits: Limits,
+    *,
+    attached: bool,
+    announce: Callable[[str], object],
 ) -> None:
-    """Answer on `listener` until a signal comes or, when `attached`, standard input closes."""
+    """Answer on `listener` until a signal comes or, when `attached`, standard input closes.
+
+    Each model that begins to answer, or is refused, is announced.
+    """
     directory = ServeDirectory(root)
     predictions = SegmentLog(directory.log, "predictions", durability=durability)
     feedback = SegmentLog(directory.log, "feedback", durability=durability)
     metrics = Metrics(predictions, feedback)
 
+    told: set[str] = set()
+
     def changed(table: Table) -> None:
         metrics.applied(table.endpoints)
         write_applied(root, replace(applied, endpoints=table.endpoints))
+        for line in news(applied.url, table):
+            if line not in told:
+                told.add(line)
+                announce(line)
 
     router = Router(root, changed)
     app = App(lambda: router.table, predictions, feedback, metrics, limits)
@@ -44,6 +61,15 @@ def work(
         app.close()
         predictions.close()
         feedback.close()
+
+
+def news(url: str, table: Table) -> Iterator[str]:
+    """A line for each endpoint: what answers there, and why it is not what was asked for."""
+    for name, endpoint in table.endpoints.items():
+        if endpoint.generation:
+            yield f"{endpoint.model} answers on {url}/predict/{name} (generation {endpoint.generation})\n"
+        if endpoint.error:
+            yield f"generation {endpoint.wanted} of {name} is refused: {endpoint.error}\n"
 
 
 def _config(app: App) -> uvicorn.Config:
