@@ -1,8 +1,9 @@
 """`penstock`: the daily verbs, and a group for each of the seven steps."""
 
+import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import typer
 
@@ -23,6 +24,7 @@ from penstock.cli.shell import (
     project_at,
     spinner,
 )
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.pipeline import Turn
@@ -47,6 +49,7 @@ app = typer.Typer(
     epilog="Ends with 0 done, 1 failed, 2 wrong call or file, 3 gate refused, 4 contract broken, 5 conflict.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -56,9 +59,46 @@ for name, text in steps.GROUPS.items():
 app.add_typer(audit, name="audit")
 
 
+# Click's UsageError, from whichever click Typer brings along.
+WrongCall = cast("type[Exception]", typer.BadParameter.__base__)
+
+
 def main() -> None:
     """Run the command line."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a mark that a terminal does not know is no reason to fail
+    if "--json" not in sys.argv:
+        app()
+    try:
+        sys.exit(app(standalone_mode=False))
+    except WrongCall as error:
+        print_json(wrong_call(error).as_dict())
+        sys.exit(UsageError.exit_code)
+
+
+def wrong_call(error: Any) -> UsageError:
+    """Click's error as one of ours."""
+    command = error.ctx.command_path if error.ctx else "penstock"
+    return UsageError(error.format_message(), hint=f"{command} --help")
+
+
+def show_version(asked: bool) -> None:
+    """The installed version, and no more."""
+    if asked:
+        from penstock import __version__
+
+        sys.stdout.write(f"penstock {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the installed version.")
+    ] = False,
+) -> None:
+    """The whole loop: objective, data, train, validate, deliver, monitor, improve."""
 
 
 @app.command()
@@ -261,9 +301,7 @@ def version() -> None:
 
     Example: penstock version
     """
-    from penstock import __version__
-
-    sys.stdout.write(f"penstock {__version__}\n")
+    show_version(True)
 
 
 @audit.command("log")

@@ -1,5 +1,6 @@
 """What every command shares: its options, how a result is printed, how an error ends."""
 
+import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -24,6 +25,13 @@ Actor = Annotated[str | None, typer.Option("--as", help="Who you are; $USER othe
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit trail.")]
 
 HERE = Path()
+HELP = {
+    errno.EACCES: "see who owns it (ls -ld) and who you are (id)",
+    errno.EPERM: "see who owns it (ls -ld) and who you are (id)",
+    errno.EROFS: "this file system can only be read: work in another directory",
+    errno.ENOSPC: "the disk is full: penstock data collect, or make room",
+    errno.EDQUOT: "your share of the disk is full: penstock data collect, or make room",
+}
 
 
 def group(name: str, text: str) -> typer.Typer:
@@ -47,12 +55,16 @@ class Sections(TyperGroup):
 
 def answer(call: Callable[[], T], render: Callable[[T], None], as_json: bool) -> T:
     """Make the library call and print what it returns; a PenstockError ends with its own exit code."""
-    value = guarded(call, as_json)
-    if as_json:
-        print_json(value)
-    else:
-        render(value)
-    return value
+
+    def shown() -> T:
+        value = call()
+        if as_json:
+            print_json(value)
+        else:
+            render(value)
+        return value
+
+    return guarded(shown, as_json)
 
 
 def guarded(call: Callable[[], T], as_json: bool) -> T:
@@ -61,10 +73,20 @@ def guarded(call: Callable[[], T], as_json: bool) -> T:
         return call()
     except PenstockError as error:
         fail(error, as_json)
+    except BrokenPipeError:
+        raise  # whoever read our output has seen enough: no error
+    except OSError as error:
+        fail(_refused(error), as_json)
     except KeyboardInterrupt:
         rub_out()
         typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None
+
+
+def _refused(error: OSError) -> PenstockError:
+    """What the operating system did not allow, in words."""
+    where = str(error.filename) if error.filename else None
+    return PenstockError(error.strerror or str(error), where=where, hint=HELP.get(error.errno or 0))
 
 
 def fail(error: PenstockError, as_json: bool) -> NoReturn:
@@ -91,11 +113,13 @@ def print_json(value: object) -> None:
     """A value as one JSON document with stable keys."""
     import json
 
-    sys.stdout.write(json.dumps(jsonable(value), indent=2, ensure_ascii=False) + "\n")
+    readable = (sys.stdout.encoding or "").lower() in ("utf-8", "utf8")
+    sys.stdout.write(json.dumps(jsonable(value), indent=2, ensure_ascii=not readable, allow_nan=False) + "\n")
 
 
 def jsonable(value: Any) -> Any:
     """Dataclasses as objects, times as ISO text, frames as rows, everything else as it is."""
+    import math
     from dataclasses import fields, is_dataclass
     from datetime import date, timedelta
 
@@ -109,7 +133,7 @@ def jsonable(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     if hasattr(value, "to_dicts"):
         return jsonable(value.to_dicts())
