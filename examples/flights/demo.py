@@ -10,9 +10,11 @@ end one version is rolled back and one prediction traced to its roots. Every num
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import httpx
 import polars as pl
@@ -53,6 +55,35 @@ class Month:
     decision: str
 
 
+class Passenger(threading.Thread):
+    """Somebody who asks about the same flight of New Year's Eve five times a second, change-over or not."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.asked = self.failed = 0
+        self._url = f"{url}/predict/flight-delay"
+        self._flight = requests(world.departures(LAST + 1))[0]
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        with httpx.Client(timeout=30) as client:
+            while not self._ended.wait(0.2):
+                self.asked += 1
+                try:
+                    self.failed += client.post(self._url, json=self._flight).status_code != 200
+                except httpx.HTTPError:
+                    self.failed += 1
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+
 def main() -> None:
     """Run the year."""
     clean()
@@ -71,12 +102,13 @@ def main() -> None:
     project.promote(reason="first model; every gate passed")
     with ServerProcess(world.ROOT / ".penstock" / "serve") as server:
         say(f"serving on {server.url}")
-        timeline = list(year(project, server.url))
-        failed = sum(1 for month in timeline if month.sent < 0)
-        show(timeline)
-        roll_back(project, server.url)
+        with Passenger(server.url) as passenger:
+            timeline = list(year(project, server.url))
+            show(timeline)
+            roll_back(project, server.url)
+    say(f"all the while one passenger asked {passenger.asked:,} times; {passenger.failed} requests failed")
     trace_one(project)
-    say(f"done in {time.monotonic() - STARTED:.0f} s; {failed} failed requests")
+    say(f"done in {time.monotonic() - STARTED:.0f} s")
     farewell()
 
 
@@ -107,10 +139,10 @@ def year(project: Project, url: str) -> Iterator[Month]:
 
 def send(client: httpx.Client, month: int) -> tuple[str, int]:
     """Ask about every flight of a month, in order of time; which model answered, and how many answers came."""
-    flights = world.departures(month).with_columns(pl.col("scheduled").dt.to_string("iso:strict"))
+    flights = requests(world.departures(month))
     sent, model = 0, ""
-    for batch in flights.iter_slices(BATCH):
-        reply = client.post("/predict/flight-delay", json={"rows": batch.to_dicts()})
+    for start in range(0, len(flights), BATCH):
+        reply = client.post("/predict/flight-delay", json={"rows": flights[start : start + BATCH]})
         reply.raise_for_status()
         answer = reply.json()
         sent, model = sent + len(answer["predictions"]), answer["model"]
@@ -152,7 +184,8 @@ def roll_back(project: Project, url: str) -> None:
     started = time.perf_counter()
     done = project.rollback(reason="a drill: can we go back?")
     took = time.perf_counter() - started
-    reply = httpx.post(f"{url}/predict/flight-delay", json={"rows": example()}).raise_for_status().json()
+    flight = requests(world.departures(LAST))[0]
+    reply = httpx.post(f"{url}/predict/flight-delay", json={"rows": [flight]}).raise_for_status().json()
     say(f"rollback to {done.version.name} in {took:.2f} s; the next answer came from {reply['model']}")
 
 
@@ -165,10 +198,9 @@ def trace_one(project: Project) -> None:
         say(f"    {one.kind:<12}{one.label:<30}{one.detail}{' — ' + one.reason if one.reason else ''}")
 
 
-def example() -> list[dict]:
-    """One flight."""
-    flights = world.departures(LAST).with_columns(pl.col("scheduled").dt.to_string("iso:strict"))
-    return flights.head(1).to_dicts()
+def requests(flights: pl.DataFrame) -> list[dict]:
+    """Flights as the server wants them: JSON, times as ISO text."""
+    return flights.with_columns(pl.col("scheduled").dt.to_string("iso:strict")).to_dicts()
 
 
 def show(timeline: list[Month]) -> None:
