@@ -107,6 +107,26 @@ def test_staging_stands_before_production(project: Project) -> None:
     assert states(project) == {1: "production"}
 
 
+def test_nothing_goes_down_by_promotion_and_nothing_goes_up_by_rollback(project: Project) -> None:
+    signed(project).promote()
+    project = retrained(project, C=0.5)
+    with pytest.raises(UsageError, match="parcels@1 is already in production"):
+        project.promote("1", to="staging")
+    with pytest.raises(UsageError, match="parcels@2 was never in production"):
+        project.rollback(to="2")
+    with pytest.raises(UsageError, match="parcels@1 is in production already"):
+        project.rollback(to="1")
+    assert states(project) == {1: "production", 2: "candidate"}
+
+
+def test_a_state_that_there_is_not_is_named(project: Project) -> None:
+    for ask in (project.deliver.lacks, project.promote):
+        with pytest.raises(UsageError, match=r"unknown state to promote to 'prod'.*production"):
+            ask("1", to="prod")
+    with pytest.raises(UsageError, match="unknown state to approve for 'prod'"):
+        project.approve("1", role="owner", to="prod")
+
+
 def test_a_version_is_named_by_number_name_or_state(project: Project) -> None:
     assert project.deliver.lacks("parcels@1") == project.deliver.lacks("1") == project.deliver.lacks("candidate")
     with pytest.raises(UsageError, match="unknown model version '7'"):

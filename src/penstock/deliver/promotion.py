@@ -23,6 +23,8 @@ from penstock.ledger import (
 from penstock.objective import agreement
 from penstock.project import ProjectFile
 
+UP = ("staging", "production")
+
 
 @dataclass(frozen=True)
 class Hop:
@@ -36,6 +38,8 @@ class Hop:
 
 def lacks(reader: Reader, project: ProjectFile, version: ModelVersion, state: str) -> tuple[str, ...]:
     """Everything that still stands between `version` and `state`; empty when nothing does."""
+    if state not in UP:
+        raise UsageError.unknown("state to promote to", state, UP)
     hop = Hop(reader, project, version, state)
     return tuple(lack for check in CHECKS for lack in check(hop))
 
@@ -47,10 +51,10 @@ def move_up(
 
     Raises GateRefused with everything that lacks, and changes nothing then.
     """
-    if state not in ("staging", "production"):
-        raise UsageError.unknown("state to promote to", state, ("staging", "production"))
-    if version.state == state:
-        raise UsageError(f"{version.name} is already in {state}", hint="penstock status")
+    if state not in UP:
+        raise UsageError.unknown("state to promote to", state, UP)
+    if version.state in (state, "production"):
+        raise UsageError(f"{version.name} is already in {version.state}", hint="penstock status")
     with ledger.write() as transaction:
         missing = lacks(transaction, project, version, state)
         if missing:
@@ -74,6 +78,10 @@ def move_back(
         current = in_production(transaction, project.config.name)
         if current is None:
             raise UsageError("nothing is in production", hint="penstock promote")
+        if to and to.number == current.number:
+            raise UsageError(f"{to.name} is in production already", hint="penstock status")
+        if to and not transaction.count(Deployment, model=to.model, number=to.number):
+            raise UsageError(f"{to.name} was never in production", hint=f"penstock promote {to.number}")
         back = to or _previous(transaction, project, current)
         move(transaction, current, "archived", actor=actor, reason=f"rolled back: {reason}")
         move(transaction, back, "production", actor=actor, reason=reason)
@@ -86,10 +94,14 @@ def approve(
     ledger: Ledger, project: ProjectFile, version: ModelVersion, state: str, *, name: str, role: str, reason: str
 ) -> Approval:
     """Record a person's yes to `version` entering `state`."""
+    if state not in UP:
+        raise UsageError.unknown("state to approve for", state, UP)
     wanted = required_roles(project, state)
     if role not in wanted:
-        raise UsageError.unknown(
-            f"role that {state} asks for", role, wanted, where=f"{project.path.name}: deliver.approvals.{state}"
+        asked = f"{state} asks for an approval by {', '.join(wanted)}" if wanted else f"{state} asks for no approval"
+        where = f"{project.path.name}: deliver.approvals.{state}"
+        raise UsageError(
+            f"unknown role {role!r}: {asked}", where=where, hint=f"penstock deliver lacks {version.number}"
         )
     with ledger.write() as transaction:
         given = Approval(new_id(), version.model, version.number, state, name, role, reason, utc_now())
