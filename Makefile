@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow lint types layers check bench lock clean
+.PHONY: help setup demo test test-slow lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ layers: setup
 	$(BIN)/lint-imports
 
 check: lint types layers ## lint, types and layers
+
+docs: setup ## the pages of docs/ that are made from the code
+	$(BIN)/python docs/generate.py
 
 bench: setup ## benchmarks against peers: make bench [ONLY=name]
 	$(BIN)/python benchmarks/run.py $(ONLY)

@@ -12,3 +12,12 @@ def test_schema_knows_the_sections_and_refuses_others() -> None:
     assert schema["$defs"]["Slas"]["properties"]["latency_p95"]["anyOf"][0]["type"] == "string"
     assert "from" in schema["$defs"]["FeatureView"]["properties"]
     json.dumps(schema)
+
+
+def test_schema_explains_keys_as_the_source_does_and_writes_durations_as_people_do() -> None:
+    schema = json_schema()
+
+    retrain = schema["$defs"]["Retrain"]["properties"]
+    assert retrain["cooldown"]["default"] == "1d"
+    assert retrain["cooldown"]["description"] == "the least time between two retrainings"
+    assert schema["$defs"]["FeatureView"]["properties"]["from"]["description"].startswith("request, a dataset")

@@ -7,16 +7,26 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
 
 
 def parse_duration(text: object) -> timedelta:
     """`20ms`, `90s`, `10m`, `3h`, `31d` or `2w` as a timedelta. ValueError otherwise."""
     if isinstance(text, timedelta):
         return text
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", str(text).strip())
+    match = re.fullmatch(_DURATION, str(text).strip())
     if not match:
         raise ValueError(f"{text!r} is not a duration such as 20ms, 90s, 10m, 3h, 31d or 2w")
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
@@ -43,6 +53,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration, json_schema_input_type=str),
     PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$"}),
 ]
 Share = Annotated[float, BeforeValidator(_parse_percent, json_schema_input_type=float | str), Field(ge=0, le=1)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function")]
@@ -70,7 +81,7 @@ class Section(BaseModel):
 class Target(Section):
     """What is predicted."""
 
-    column: str
+    column: str  # a column of the examples
     task: Literal["binary", "multiclass", "regression"]
     positive: bool | int | str | None = None  # binary: the value that counts as the event
 
@@ -86,18 +97,18 @@ class Target(Section):
 class Costs(Section):
     """What each kind of mistake costs, for a binary target."""
 
-    false_negative: float = Field(ge=0)
-    false_positive: float = Field(ge=0)
-    unit: str = ""
+    false_negative: float = Field(ge=0)  # an event that was not predicted
+    false_positive: float = Field(ge=0)  # an event that was predicted and did not come
+    unit: str = ""  # EUR, minutes, ...
 
 
 class Kpi(Section):
     """A number the business watches; a gate on `metric` later."""
 
     name: str
-    metric: str
+    metric: str  # a metric's name, or module:function
     goal: Literal["minimise", "maximise"]
-    target: float
+    target: float  # the worst value that is good enough
     unit: str = ""
 
 
@@ -118,21 +129,21 @@ class Slas(Section):
     """What the service promises."""
 
     latency_p95: Duration | None = None  # one request, through the packaged bundle
-    availability: Share | None = None
+    availability: Share | None = None  # written on the sheet; no gate can prove it
     freshness: Duration | None = None  # age of the newest training row
 
 
 class Objective(Section):
     """The agreed goal; its digest is what stakeholders sign."""
 
-    problem: str
-    decision: str
-    owner: str
+    problem: str  # who suffers from what today
+    decision: str  # what is done differently because of a prediction
+    owner: str  # who answers for it
     serving: Literal["realtime", "batch", "streaming"] = "realtime"
     target: Target
     costs: Costs | None = None
-    kpis: tuple[Kpi, ...] = ()
-    thresholds: dict[str, Bound] = {}
+    kpis: tuple[Kpi, ...] = ()  # each is a gate
+    thresholds: dict[str, Bound] = {}  # a bound per metric; each is a gate
     slas: Slas = Field(default_factory=Slas)
 
 
@@ -144,17 +155,17 @@ class Dataset(Section):
 
     source: str  # a path, a glob, or module:function
     mode: Literal["snapshot", "append"] = "snapshot"  # append: files not seen before are added
-    key: Names = ()
-    time: str | None = None
+    key: Names = ()  # the columns that name a row
+    time: str | None = None  # the column that says when it happened
     contract: str | None = None  # contracts/NAME.yaml
-    max_quarantined: Share = 0.05
+    max_quarantined: Share = 0.05  # more bad rows than this are a break
 
 
 class Transform(Section):
     """A function from dataset versions to a dataset version: `def f(a: LazyFrame, b: LazyFrame) -> LazyFrame`."""
 
     function: Reference
-    inputs: Names = Field(alias="from")
+    inputs: Names = Field(alias="from")  # datasets or transforms
 
 
 class FeatureView(Section):
@@ -166,9 +177,9 @@ class FeatureView(Section):
     """
 
     function: Reference
-    source: str = Field(alias="from")
-    entity: Names = ()
-    time: str | None = None
+    source: str = Field(alias="from")  # request, a dataset or a transform
+    entity: Names = ()  # columns that requests and rows share
+    time: str | None = None  # the column that says when a row was true
     available: Duration = timedelta(0)  # rows are known this long after `time`
     ttl: Duration | None = None  # older rows count as missing
 
@@ -201,8 +212,8 @@ class Train(Section):
     """How a model is made: `def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator`."""
 
     function: Reference
-    params: dict[str, Any] = {}
-    seed: int = 7
+    params: dict[str, Any] = {}  # given to the function by name
+    seed: int = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
     holdout: Annotated[str, Field(pattern=r"^(last|random) (\d+(\.\d+)?%|\d+(h|d|w))$")] = "random 20%"
     since: str | None = None  # use examples from this time on
@@ -227,18 +238,18 @@ class Gate(Section):
     {metric: roc_auc, slices: [carrier], min: 0.6}            in every slice
     """
 
-    metric: str
+    metric: str  # a metric's name, or module:function
     min: float | None = None
     max: float | None = None
     against: Literal["champion", "baseline"] | None = None
     rule: Literal["non_inferior", "superior"] | None = None
-    margin: float = Field(default=0.0, ge=0)
-    by: str | None = None
-    max_gap: float | None = Field(default=None, ge=0)
-    slices: Names = ()
-    min_n: int = Field(default=100, ge=1)
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    severity: Literal["block", "warn"] = "block"
+    margin: float = Field(default=0.0, ge=0)  # how much worse still counts as equal, or how much better as better
+    by: str | None = None  # a request column whose groups are compared
+    max_gap: float | None = Field(default=None, ge=0)  # between any two groups
+    slices: Names = ()  # request columns; the condition must hold in each of their groups
+    min_n: int = Field(default=100, ge=1)  # fewer rows decide nothing
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)  # intervals have confidence 1 - alpha
+    severity: Literal["block", "warn"] = "block"  # warn: shown, but stops nothing
 
     @model_validator(mode="after")
     def _exactly_one_kind(self) -> "Gate":
@@ -283,7 +294,7 @@ class Server(Section):
 class Deliver(Section):
     """Where the model answers, and who lets it."""
 
-    endpoint: Name = "default"
+    endpoint: Name = "default"  # POST /predict/ENDPOINT
     approvals: Approvals = Field(default_factory=Approvals)
     promote: Literal["by_hand", "when_gates_pass"] = "by_hand"  # what the loop does with a candidate that passes
     server: Server = Field(default_factory=Server)
@@ -299,12 +310,12 @@ class AlertRule(Section):
     {metric: psi, above: 0.2, windows: 2}            two windows in a row
     """
 
-    metric: str
+    metric: str  # of the objective's task, or latency_p50, latency_p95, missing_rate, psi, volume
     above: float | None = None
     below: float | None = None
     features: Names = ()  # for psi and missing_rate; () means every feature
-    windows: int = Field(default=1, ge=1)
-    min_n: int = Field(default=100, ge=1)
+    windows: int = Field(default=1, ge=1)  # in a row
+    min_n: int = Field(default=100, ge=1)  # windows with fewer rows are passed over
     severity: Literal["info", "warn", "page"] = "warn"
 
     @model_validator(mode="after")
@@ -317,7 +328,7 @@ class AlertRule(Section):
 class Monitor(Section):
     """What is watched in production."""
 
-    window: Window = "1d"
+    window: Window = "1d"  # numbers are measured per window of this length
     labels_after: Duration = timedelta(0)  # how long a label may take; younger windows are not judged on quality
     alerts: tuple[AlertRule, ...] = ()
     webhook: SecretStr | None = None  # POSTed a JSON body when an alert opens or resolves
@@ -329,8 +340,8 @@ class Monitor(Section):
 class Trigger(Section):
     """When to retrain: one of `alert` (a monitored metric's alert is open), `every`, `new_data`."""
 
-    alert: str | None = None
-    every: Duration | None = None
+    alert: str | None = None  # a metric: an alert on it is open
+    every: Duration | None = None  # since the last training
     new_data: str | None = None  # a dataset: its version is newer than the champion's
 
     @model_validator(mode="after")
@@ -351,7 +362,7 @@ class Retrain(Section):
     """When the loop retrains by itself, and how often at most."""
 
     on: tuple[Trigger, ...] = ()
-    cooldown: Duration = timedelta(days=1)
+    cooldown: Duration = timedelta(days=1)  # the least time between two retrainings
 
 
 class Improve(Section):
@@ -364,7 +375,7 @@ class Improve(Section):
 class Config(Section):
     """penstock.yaml"""
 
-    name: Name
+    name: Name  # of the project, and of the model in the registry
     objective: Objective | None = None
     data: Data = Field(default_factory=Data)
     train: Train | None = None
@@ -372,5 +383,5 @@ class Config(Section):
     deliver: Deliver = Field(default_factory=Deliver)
     monitor: Monitor = Field(default_factory=Monitor)
     improve: Improve = Field(default_factory=Improve)
-    ledger: SecretStr | None = None  # SQLAlchemy URL; default: SQLite in .penstock
-    store: str = ".penstock/store"
+    ledger: SecretStr | None = None  # postgresql://… or sqlite:///…; by default SQLite in .penstock
+    store: str = ".penstock/store"  # a directory
