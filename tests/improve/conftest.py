@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import production
@@ -15,6 +14,6 @@ def promoted(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def live(promoted: Path, tmp_path: Path) -> Iterator[Project]:
+def live(promoted: Path, tmp_path: Path) -> Project:
     """A copy of it, open as ada."""
-    yield Project.open(toy.copy_project(promoted, tmp_path / "live"), actor="ada")
+    return Project.open(toy.copy_project(promoted, tmp_path / "live"), actor="ada")

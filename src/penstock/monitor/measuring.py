@@ -135,7 +135,7 @@ class Meter:
     def _measures(self, window: Window, rows: pl.DataFrame, stage: Stage) -> Iterator[tuple[str, Measure]]:
         drifts: list[Measure] = []
         for (model, bundle), part in rows.partition_by("model", "bundle", as_dict=True, maintain_order=True).items():
-            found = [*service(part), *self._drift(window, bundle, part)]
+            found = [*service(part), *self._drift(window, model, bundle, part)]
             drifts += [one for one in found if one.metric in DRIFT]
             found += self._quality(bundle, part) if stage is Stage.QUALITY else []
             yield from ((model, one) for one in found)
@@ -144,11 +144,12 @@ class Meter:
         together += self._quality(rows["bundle"][-1], rows) if stage is Stage.QUALITY else []
         yield from ((ALL, one) for one in together)
 
-    def _drift(self, window: Window, bundle: str, rows: pl.DataFrame) -> Iterator[Measure]:
+    def _drift(self, window: Window, model: str, bundle: str, rows: pl.DataFrame) -> Iterator[Measure]:
         reference = self._reference(bundle)
         if reference is None:
             return
-        logged = self._logged.predictions.filter(_inside(window), pl.col("bundle") == bundle).select("vector")
+        same = (pl.col("model") == model) & (pl.col("bundle") == bundle)
+        logged = self._logged.predictions.filter(_inside(window), same).select("vector")
         profiles = (
             Profile.build(vectors_of(batch["vector"], reference.outputs), reference.vectors)
             for batch in logged.collect_batches(chunk_size=VECTORS)
