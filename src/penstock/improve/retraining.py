@@ -80,7 +80,7 @@ def begin(project: ProjectFile, ledger: Ledger, ready: list[Due], now: datetime)
 def retrain(project: ProjectFile, ledger: Ledger, store: Store, action: Action, now: datetime) -> Retrained:
     """Run what has changed, and let the candidate go as far as the gates and the policy allow."""
     try:
-        turn = run(project, ledger, store)
+        turn = run(project, ledger, store, now=now)
         action = replace(action, outcome={**action.outcome, **_summary(turn)})
         state, lacks, promoted = _go_up(project, ledger, store, turn, action)
     except Conflict:

@@ -58,10 +58,8 @@ def _reason(config: Config, trigger: Trigger, present: Present) -> str | None:
         alert = next(asking_alerts(config, trigger, present.alerts), None)
         return f"{alert.rule}: {alert.message}" if alert else None
     if trigger.every:
-        late = present.now - present.trained_at >= trigger.every
-        return (
-            f"last trained {present.trained_at:%Y-%m-%d %H:%M}, {format_duration(trigger.every)} ago" if late else None
-        )
+        since = f"last trained {present.trained_at:%Y-%m-%d %H:%M}, {format_duration(trigger.every)} ago or more"
+        return since if present.now - present.trained_at >= trigger.every else None
     dataset = trigger.new_data or ""
     new = present.heads.get(dataset) not in (None, present.seen.get(dataset))
     return f"{dataset} has a newer version than the newest model has seen" if new else None
