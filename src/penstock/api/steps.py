@@ -1,12 +1,13 @@
 """What belongs to one step, under the step's name: `project.data.history("flights")`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.api.workspace import Workspace
-from penstock.errors import UsageError
+from penstock.errors import UsageError, did_you_mean
 from penstock.ledger import (
     Action,
     Alert,
@@ -19,6 +20,7 @@ from penstock.ledger import (
     Metric,
     ModelVersion,
     Param,
+    Ref,
     Run,
     SeriesPoint,
     SignOff,
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from penstock.objective import Agreement
     from penstock.report import Document
     from penstock.store import Damage, Swept
+
+
+ALERT_STATES = ("firing", "resolved")
+RECENT = 2_000  # numbers; the newest windows are among them
 
 
 class StepApi:
@@ -92,7 +98,11 @@ class DataStep(StepApi):
         from penstock.data import history
 
         with self._work.ledger.read() as reader:
-            return tuple(history(reader, dataset))
+            found = tuple(history(reader, dataset))
+            known = {ref.dataset for ref in reader.find(Ref)} | set(self._work.project.config.data.datasets)
+        if dataset not in known:
+            raise UsageError.unknown("dataset", dataset, known, hint="penstock data ingest")
+        return found
 
     def version(self, reference: str) -> Version:
         """The version that `flights`, `flights@TAG` or `flights@COMMIT` names."""
@@ -278,18 +288,25 @@ class MonitorStep(StepApi):
 
     def alerts(self, *, state: str | None = None) -> tuple[Alert, ...]:
         """Alerts, newest first; `state` is firing or resolved."""
-        wanted = [state] if state else ["firing", "resolved"]
+        if state not in (None, *ALERT_STATES):
+            raise UsageError.unknown("state of an alert", str(state), ALERT_STATES)
+        wanted = [state] if state else list(ALERT_STATES)
         endpoint = self._work.project.config.deliver.endpoint
         with self._work.ledger.read() as reader:
             return tuple(reader.find(Alert, endpoint=endpoint, state=wanted, order_by="-opened_at"))
 
     def series(self, metric: str, *, subject: str = "", model: str = "*") -> tuple[SeriesPoint, ...]:
-        """A monitored number over time."""
+        """A monitored number over time. UsageError when others are measured, but not this one."""
         endpoint = self._work.project.config.deliver.endpoint
         with self._work.ledger.read() as reader:
             found = reader.find(
                 SeriesPoint, endpoint=endpoint, metric=metric, subject=subject, model=model, order_by="window_start"
             )
+            recent = (
+                [] if found else reader.find(SeriesPoint, endpoint=endpoint, order_by="-window_start", limit=RECENT)
+            )
+        if recent:
+            raise _not_measured(recent, metric, subject, model)
         return tuple(found)
 
     def predictions(self, *, limit: int = 20) -> "pl.DataFrame":
@@ -297,6 +314,22 @@ class MonitorStep(StepApi):
         from penstock.monitor import predictions
 
         return predictions(self._work.project, self._work.ledger, self._work.store, limit=limit)
+
+
+def _not_measured(recent: Sequence[SeriesPoint], metric: str, subject: str, model: str) -> UsageError:
+    """Which part of a name no newest number has."""
+    alike = [point for point in recent if point.metric == metric]
+    if not alike:
+        known = sorted({point.metric for point in recent})
+        return UsageError(f"{metric!r} was not measured yet{did_you_mean(metric, known)}")
+    subjects = sorted({point.subject for point in alike})
+    if subject in subjects:
+        return UsageError.unknown("model", model, {point.model for point in alike if point.subject == subject})
+    if not subject:
+        return UsageError(
+            f"{metric} is measured for each feature", hint=f"penstock monitor series {metric} --of {subjects[0]}"
+        )
+    return UsageError.unknown(f"subject of {metric}", subject, [one for one in subjects if one])
 
 
 class ImproveStep(StepApi):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, UsageError
 
 if TYPE_CHECKING:
     from penstock.api import Project
@@ -107,6 +107,13 @@ def project_at(
     from penstock.api import Project
 
     return Project.open(where, environment=environment, sets=tuple(sets or ()), actor=actor)
+
+
+def place_for(output: Path) -> Path:
+    """A file that a command is about to write; UsageError when it has no directory."""
+    if not output.parent.is_dir():
+        raise UsageError("there is no such directory", where=str(output.parent), hint=f"mkdir -p {output.parent}")
+    return output
 
 
 def print_json(value: object) -> None:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli.shell import HERE, Actor, AsJson, Environment, Where, answer, group, guarded, project_at, spinner
+from penstock.cli.shell import (
+    HERE,
+    Actor,
+    AsJson,
+    Environment,
+    Where,
+    answer,
+    group,
+    guarded,
+    place_for,
+    project_at,
+    spinner,
+)
 
 if TYPE_CHECKING:
     from penstock.report import Document
@@ -40,7 +52,11 @@ def objective_show(
 
     Example: penstock objective show -o objective.html
     """
-    answer(lambda: project_at(where, environment).objective.show(), lambda sheet: _document(sheet, output), as_json)
+    answer(
+        lambda: _written(project_at(where, environment).objective.show(), output),
+        lambda sheet: _document(sheet, output),
+        as_json,
+    )
 
 
 @objective.command("sign")
@@ -119,7 +135,7 @@ def data_show(
 
     def rows() -> object:
         frame = project_at(where, environment).data.show(reference)
-        return render.export(frame, output) if output else frame.head(limit).collect()
+        return render.export(frame, place_for(output)) if output else frame.head(limit).collect()
 
     answer(rows, render.frame, as_json)
 
@@ -301,7 +317,11 @@ def validate_card(
 
     Example: penstock validate card 3 -o card.html
     """
-    answer(lambda: project_at(where, environment).validate.card(version), lambda card: _document(card, output), as_json)
+    answer(
+        lambda: _written(project_at(where, environment).validate.card(version), output),
+        lambda card: _document(card, output),
+        as_json,
+    )
 
 
 # --- 5 deliver ---
@@ -473,14 +493,20 @@ def improve_actions(where: Where = HERE, environment: Environment = None, as_jso
     answer(lambda: project_at(where, environment).improve.actions(), render.actions, as_json)
 
 
-def _document(document: "Document", output: Path | None) -> None:
+def _written(document: "Document", output: Path | None) -> "Document":
+    """The document, and a file of it where one was asked for."""
     from penstock.report import to_html, to_markdown
 
-    if output is None:
-        typer.echo(to_markdown(document), nl=False)
-        return
-    output.write_text(to_html(document) if output.suffix == ".html" else to_markdown(document), encoding="utf-8")
-    typer.echo(f"wrote {output}")
+    if output is not None:
+        text = to_html(document) if output.suffix == ".html" else to_markdown(document)
+        place_for(output).write_text(text, encoding="utf-8")
+    return document
+
+
+def _document(document: "Document", output: Path | None) -> None:
+    from penstock.report import to_markdown
+
+    typer.echo(f"wrote {output}\n" if output else to_markdown(document), nl=False)
 
 
 def _utc(at: datetime | None) -> datetime | None:
