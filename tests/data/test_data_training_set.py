@@ -104,6 +104,22 @@ def test_without_views_the_request_is_the_vector(made, lab) -> None:
     assert result.views == {}
 
 
+def test_a_feature_may_be_called_like_the_column_of_the_target(made, lab) -> None:
+    frame = rows().with_columns(pl.col("id").cast(pl.Int64).alias(TARGET))
+    result = made(frame, request=f"[id, scheduled, origin, {TARGET}]")
+    X, y = load_train(lab.store, result.train)
+    assert X.columns == ["origin", TARGET]
+    assert X[TARGET].to_list()[:3] == [0, 1, 2]
+    assert y.dtype == pl.Boolean
+
+
+@pytest.mark.parametrize("positive", ["1", "1.0", "true"])
+def test_an_event_is_the_same_number_however_it_is_written(made, lab, positive: str) -> None:
+    frame = rows().with_columns(pl.col("late").cast(pl.Float64))
+    result = made(frame, target=f"{{column: late, task: binary, positive: {positive}}}")
+    assert result.train_rows == 36
+
+
 @pytest.mark.parametrize(("since", "first"), [("2013-01-01T06:00", 6), ("2013-01-02", 24)])
 def test_since(made, lab, since: str, first: int) -> None:
     result = made(rows(), since=f", since: '{since}'", features=FEATURES)

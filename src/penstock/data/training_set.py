@@ -1,6 +1,6 @@
 """The training set: features of the examples that a model learns from, and the requests it is judged on.
 
-`train` holds X, as the bundle's features make it, and the target as `__target__`. `holdout` holds raw
+`train` holds X, as the bundle's features make it, and the target as its last column. `holdout` holds raw
 requests and the target under its own name: the gates ask the sealed bundle, as the server will.
 """
 
@@ -64,7 +64,7 @@ def training_set(project: "ProjectFile", store: Store, commits: Mapping[str, str
     X = features.vectors(requests.drop(target.column), views)
     origin = {"examples": commits[examples], "holdout": config.train.holdout, "since": config.train.since}
     return TrainingSet(
-        train=_kept(store, X.with_columns(requests.get_column(target.column).alias(TARGET)), "train", origin),
+        train=_kept(store, _beside(X, requests.get_column(target.column)), "train", origin),
         holdout=_kept(store, held_out, "holdout", origin),
         views={
             name: _kept(store, table, f"view {name}", {"data": _source(features, name, commits)})
@@ -80,13 +80,21 @@ def training_set(project: "ProjectFile", store: Store, commits: Mapping[str, str
 def load_train(store: Store, commit: str) -> "tuple[pl.DataFrame, pl.Series]":
     """X and the target of a `train` table."""
     table = store.scan(commit).collect()
-    return table.drop(TARGET), table.get_column(TARGET)
+    return table.select(table.columns[:-1]), table.to_series(table.width - 1).alias(TARGET)
 
 
 def load_holdout(store: Store, commit: str, target: str) -> "tuple[pl.DataFrame, pl.Series]":
     """Raw requests and the target of a `holdout` table."""
     table = store.scan(commit).collect()
     return table.drop(target), table.get_column(target)
+
+
+def _beside(X: "pl.DataFrame", target: "pl.Series") -> "pl.DataFrame":
+    """X and the target, under a name that no feature has."""
+    name = TARGET
+    while name in X.columns:
+        name += "_"
+    return X.with_columns(target.alias(name))
 
 
 def _source(features: "FeatureSet", view: str, commits: Mapping[str, str]) -> str:
@@ -168,9 +176,9 @@ def _refuse_hopeless(
         if not labels.dtype.is_numeric():
             raise UsageError(f"the target {target.column!r} is {labels.dtype}", expected="numbers, for a regression")
         return
-    seen = sorted(map(str, labels.unique()))
-    if target.task == "binary" and str(target.positive).lower() not in map(str.lower, seen):
-        shown = ", ".join(seen[:10])
+    seen = labels.unique().to_list()
+    if target.task == "binary" and target.positive not in seen:
+        shown = ", ".join(sorted(map(repr, seen))[:10])
         raise UsageError(
             f"no row to train on has {target.column} = {target.positive!r}", expected=f"positive: one of {shown}"
         )
