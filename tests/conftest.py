@@ -1,7 +1,6 @@
 """Fixtures that many tests share."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(trained: Path, tmp_path: Path) -> Iterator[Project]:
+def project(trained: Path, tmp_path: Path) -> Project:
     """A copy of the trained project, open as ada."""
-    yield Project.open(toy.copy_project(trained, tmp_path / "parcels"), actor="ada")
+    return Project.open(toy.copy_project(trained, tmp_path / "parcels"), actor="ada")

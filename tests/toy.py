@@ -60,7 +60,7 @@ columns:
   late: {type: Boolean, nullable: true}
 """
 
-PIPELINE = '''
+PIPELINE = """
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -74,14 +74,19 @@ from sklearn.preprocessing import OneHotEncoder
 def depots():
     days = [datetime(2023, 12, 20) + timedelta(days=i) for i in range(60)]
     return pl.DataFrame(
-        [(depot, day, float((i * 7 + j) % 10)) for j, depot in enumerate(["north", "south"]) for i, day in enumerate(days)],
+        [
+            (depot, day, float((i * 7 + j) % 10))
+            for j, depot in enumerate(["north", "south"])
+            for i, day in enumerate(days)
+        ],
         schema=["depot", "day", "load"],
         orient="row",
     )
 
 
 def parcel(requests):
-    return requests.select("depot", "weight", pl.col("express").cast(pl.Int8), pl.col("sent").dt.weekday().alias("weekday"))
+    weekday = pl.col("sent").dt.weekday().alias("weekday")
+    return requests.select("depot", "weight", pl.col("express").cast(pl.Int8), weekday)
 
 
 def load(depots):
@@ -95,7 +100,7 @@ def fit(X, y, *, seed, C):
     )
     print("fitting", X.height)
     return make_pipeline(columns, LogisticRegression(C=C, random_state=seed, max_iter=500)).fit(X, y)
-'''
+"""
 
 
 def parcels(rows: int, *, seed: int = 1, start: datetime = START, flip: bool = False) -> pl.DataFrame:

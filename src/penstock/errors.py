@@ -63,7 +63,9 @@ class UsageError(PenstockError):
     exit_code = 2
 
     @classmethod
-    def unknown(cls, kind: str, name: str, known: Iterable[str], *, where: str | None = None, hint: str | None = None) -> "UsageError":
+    def unknown(
+        cls, kind: str, name: str, known: Iterable[str], *, where: str | None = None, hint: str | None = None
+    ) -> "UsageError":
         """A name that does not exist, with the closest one that does."""
         return cls(f"unknown {kind} {name!r}{did_you_mean(name, known)}", where=where, hint=hint)
 
@@ -95,6 +97,7 @@ class ConfigError(UsageError):
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, object]:
+        """With every problem."""
         listed = [{"where": p.where, "what": p.what, "expected": p.expected} for p in self.problems]
         return {**super().as_dict(), "problems": listed}
 
@@ -116,7 +119,9 @@ class GateRefused(PenstockError):
 
     exit_code = 3
 
-    def __init__(self, what: str, *, lacks: Sequence[str] = (), where: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, lacks: Sequence[str] = (), where: str | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.lacks = tuple(lacks)
 
@@ -125,6 +130,7 @@ class GateRefused(PenstockError):
         return "\n".join([head, *(f"  lacks: {lack}" for lack in self.lacks), *rest])
 
     def as_dict(self) -> dict[str, object]:
+        """With everything that lacks."""
         return {**super().as_dict(), "lacks": list(self.lacks)}
 
 
@@ -133,7 +139,9 @@ class ContractBroken(PenstockError):
 
     exit_code = 4
 
-    def __init__(self, what: str, *, table: Sequence[dict[str, object]] = (), where: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, table: Sequence[dict[str, object]] = (), where: str | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.table = tuple(table)
 
@@ -143,6 +151,7 @@ class ContractBroken(PenstockError):
         return "\n".join([head, *rows, *rest])
 
     def as_dict(self) -> dict[str, object]:
+        """With a row per column or rule that broke."""
         return {**super().as_dict(), "table": list(self.table)}
 
 

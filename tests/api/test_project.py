@@ -76,7 +76,11 @@ def test_status_tells_what_runs_why_and_what_is_next(project: Project) -> None:
     project.promote(reason="first")
     after = project.status()
     assert after.production is not None
-    assert (after.production.version.name, after.production.by, after.production.reason) == ("parcels@1", "ada", "first")
+    assert (after.production.version.name, after.production.by, after.production.reason) == (
+        "parcels@1",
+        "ada",
+        "first",
+    )
     assert after.signed_by == ("ada (owner)",)
     assert after.serving is None
     assert {version.dataset for version in after.data} == {"parcels", "depots"}
@@ -124,7 +128,6 @@ def test_up_serves_and_ticks_until_it_is_told_to_stop(served: Project) -> None:
         output = child.communicate(timeout=60)[0].decode()
     assert child.returncode == 0, output
     assert "serving on http://127.0.0.1:" in output
-
 
 
 def _answers(applied: Applied | None) -> bool:

@@ -35,7 +35,9 @@ def test_the_same_inputs_are_worked_on_once(ledger: Ledger) -> None:
 def test_why_names_what_changed(ledger: Ledger) -> None:
     calls: list[str] = []
     assert run_step(ledger, counting(calls, data="a" * 64, params={"depth": 3})).why == "first run"
-    assert run_step(ledger, counting(calls, data="b" * 64, params={"depth": 4})).why == "data changed, params.depth 3 → 4"
+    assert (
+        run_step(ledger, counting(calls, data="b" * 64, params={"depth": 4})).why == "data changed, params.depth 3 → 4"
+    )
     changed = run_step(ledger, counting(calls, data="b" * 64, params={"rate": 0.1}))
     assert changed.why == "params.depth removed, params.rate added"
 

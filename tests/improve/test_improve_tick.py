@@ -95,6 +95,9 @@ def test_what_a_person_promoted_meanwhile_is_unchanged(challenge: Project) -> No
     ticked = challenge.tick(now=noon(3))
     assert ticked.action is not None
     assert ticked.action.state == "unchanged"
+    held = challenge.tick(now=noon(3))  # no model was made, so nothing has to cool down
+    assert [one.waits for one in held.due] == [None]
+    assert held.held.endswith("which ended unchanged")
 
 
 def test_an_approval_that_lacks_is_the_reason(challenge: Project) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -206,3 +208,15 @@ def test_alerts_open_once_last_and_end(live: Project) -> None:
     assert found.resolved[0].resolved_at == noon(3)
     assert watched.monitor.alerts(state="firing") == ()
     assert {node.kind for node in watched.trace(f"alert:{opened.id}").upstream} >= {"model", "data", "run"}
+
+
+def test_two_processes_may_look_at_once(live: Project) -> None:
+    rows = february(240)
+    log(live, [*answer(live, rows), *outcomes(rows)])
+    root = str(live._workspace.project.root)
+    command = [sys.executable, "-m", "penstock", "monitor", "look", "-C", root, "--at", "2024-02-20"]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
+    assert [n for _, _, n in values(live, "roc_auc")] == [24] * 10
+    assert len(live.monitor.alerts()) == 1
+    assert live.monitor.look(now=noon(20)).points == ()

@@ -5,8 +5,8 @@ import toy
 
 from penstock import Project
 from penstock.errors import UsageError
-from penstock.objective import agreement, objective_digest, sheet, sign
 from penstock.ledger import AuditEntry, Ledger
+from penstock.objective import agreement, objective_digest, sheet, sign
 from penstock.project import ProjectFile, load_project
 from penstock.report import to_html, to_markdown
 

@@ -53,7 +53,9 @@ def test_monitoring_settings_rebuild_nothing(project: Project) -> None:
 
 
 def test_new_rows_rebuild_what_depends_on_them(project: Project) -> None:
-    toy.write_parcels(root_of(project), "parcels-2.csv", toy.parcels(100, seed=2, start=toy.START + toy.timedelta(days=26)))
+    toy.write_parcels(
+        root_of(project), "parcels-2.csv", toy.parcels(100, seed=2, start=toy.START + toy.timedelta(days=26))
+    )
     turn = rerun(project)
     assert done(turn) == ["ingest parcels", "training set", "train", "evaluate", "register"]
     assert turn.version is not None

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +35,21 @@ class Csv:
 
 
 def plain_text(path: Path, scratch: Path, *, mark: bool = True) -> Path:
-    """The file itself if it is plain UTF-8, else a copy in `scratch` that is. `mark`: a byte order mark may stay."""
+    """The file itself if it is plain UTF-8, else a copy in `scratch` that is. `mark`: a byte order mark may stay.
+
+    ContractBroken when it is packed or encoded as it begins, but not to its end.
+    """
+    try:
+        return _plain(path, scratch, mark)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        what = f"cannot be unpacked: {error}"
+        raise ContractBroken(what, where=path.name, hint="fetch it again: it is cut off or damaged") from error
+    except UnicodeDecodeError as error:
+        what = f"not a text file in {error.encoding}: {error.reason}"
+        raise ContractBroken(what, where=path.name, hint="save it as CSV in UTF-8") from error
+
+
+def _plain(path: Path, scratch: Path, mark: bool) -> Path:
     with path.open("rb") as file:
         first = file.read(3)
     packed = _is_gzip(first)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from penstock.project import Function
 
 
+LONGEST_NAME = 250
+QUOTES = (
+    "put quotes around a cell that holds the delimiter or a line end; remove what stands above the line of column names"
+)
+
+
 @dataclass(frozen=True)
 class Raw:
     """Rows of one input, unparsed.
@@ -53,7 +59,7 @@ def explained(raw: Raw) -> Iterator[None]:
     except pl.exceptions.PolarsError as error:
         what = str(error).splitlines()[0]
         line = csvfile.wrong_line(raw.csv) if raw.csv else None
-        hint = "put quotes around a cell that holds the delimiter or a line end" if raw.csv else None
+        hint = QUOTES if raw.csv else "write it again: it is cut off, damaged or of another kind"
         raise ContractBroken(f"cannot be read: {line or what}", where=raw.name, hint=hint) from error
 
 
@@ -96,6 +102,10 @@ def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0
     taken = [column for column in columns if is_reserved(column)]
     if taken:
         raise ContractBroken(f"the column name {taken[0]!r} is reserved", where=name, hint="rename the column")
+    longest = max(columns, key=len, default="")
+    if len(longest) > LONGEST_NAME:
+        what = f"the column name {longest[:40]!r}... has {len(longest):,} characters"
+        raise ContractBroken(what, where=name, expected=f"at most {LONGEST_NAME}", hint="is the first line a header?")
     return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from penstock.data import Ingested, ingest
 from penstock.deliver import Promoted, follow, in_production, refresh
-from penstock.improve.retraining import ACTOR, FINISHED, RETRAIN, Retrained, begin, heads_of, interrupted, retrain
+from penstock.improve.retraining import ACTOR, FINISHED, MADE, RETRAIN, Retrained, begin, heads_of, interrupted, retrain
 from penstock.improve.triggers import Due, Present, due
 from penstock.ledger import Action, Alert, Deployment, Ledger, Reader, Run, hold_lease
 from penstock.monitor import Look, look
@@ -72,10 +72,10 @@ def _what_to_do(project: ProjectFile, ledger: Ledger, now: datetime) -> tuple[tu
 
 def present(reader: Reader, config: Config, now: datetime) -> Present:
     """What the triggers look at, from the ledger."""
-    newest = reader.find(Run, status="finished", order_by="-started_at", limit=1)
+    runs = reader.find(Run, status="finished", order_by="-started_at", limit=1)
     done = reader.find(Action, kind=RETRAIN, state=list(FINISHED), order_by="-started_at", limit=1)
-    last = done[0] if done else None
-    run = newest[0] if newest else None
+    made = reader.find(Action, kind=RETRAIN, state=list(MADE), order_by="-started_at", limit=1)
+    run, last = runs[0] if runs else None, done[0] if done else None
     # a run that the loop started is as old as its action: `now` may not be the clock's time
     by_loop = last and run and last.outcome.get("run") == run.id
     return Present(
@@ -84,5 +84,5 @@ def present(reader: Reader, config: Config, now: datetime) -> Present:
         heads=heads_of(reader, config),
         seen={**(last.outcome.get("data", {}) if last else {}), **(run.data if run else {})},
         trained_at=last.started_at if last and by_loop else run.started_at if run else now,
-        last=last,
+        last=made[0] if made else None,
     )

@@ -27,7 +27,8 @@ from penstock.store import Store
 
 ACTOR = "loop"
 RETRAIN = "retrain"
-FINISHED = ("promoted", "refused", "registered", "unchanged")
+MADE = ("promoted", "refused", "registered")  # a model; the cool-down counts from these
+FINISHED = (*MADE, "unchanged")
 RETRY = timedelta(hours=1)
 
 

@@ -17,7 +17,7 @@ class Present:
     heads       dataset -> newest commit
     seen        dataset -> commit that the newest model was trained on
     trained_at  when that was
-    last        the last retraining that the loop finished, if any
+    last        the last retraining of the loop that made a model, if any
     """
 
     now: datetime

@@ -192,7 +192,7 @@ def _notes(look: Look) -> Iterator[str]:
     goal, columns, frame = look.goal, look.columns, look.frame
     yield f"{goal.column!r} is predicted as {_KINDS[goal.task]}, because {goal.why}."
     if look.labelled < frame.height:
-        yield f"{frame.height - look.labelled} rows have no {goal.column!r}: nothing is learnt from them."
+        yield f"{_rows(frame.height - look.labelled)} without {goal.column!r}: nothing is learnt from them."
     if goal.rare:
         yield f"Fewer than {LEAST_ROWS} rows have {goal.column!r} = {_listed(goal.rare)}: too few to learn or to judge."
     if columns.key:
@@ -207,7 +207,7 @@ def _notes(look: Look) -> Iterator[str]:
         yield f"{name!r} holds texts between its numbers: they count as missing."
     copies = frame.height - frame.n_unique()
     if copies:
-        yield f"{copies} rows are exact copies of others; a copy is never judged by its twin."
+        yield f"{_rows(copies)} repeated exactly; a copy is never judged by its twin."
     yield from _giveaways(look)
 
 
@@ -223,6 +223,10 @@ def _giveaways(look: Look) -> Iterator[str]:
         groups = known[name].n_unique()
         if 1 < groups <= known.height / 5 and known.n_unique() == groups:
             yield f"{name!r} tells {look.goal.column!r} by itself: is it really known when a prediction is asked for?"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" + ("s" if count != 1 else "")
 
 
 def _listed(values: Sequence[str]) -> str:
