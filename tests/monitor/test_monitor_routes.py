@@ -93,7 +93,7 @@ def test_a_webhook_that_fails_is_told_at_the_next_look(live: Project) -> None:
         project = watched(live, server.url)
         day(project, 1, good=False)
         (notice,) = project.monitor.look(now=noon(2)).notices
-        assert notice == "1 alerts wait for the webhook: it answered 503"
+        assert notice == "alerts that wait for the webhook: 1, it answered 503"
         (notice,) = project.monitor.look(now=noon(2)).notices
         assert "302" in notice
         assert project.monitor.look(now=noon(2)).notices == ()
@@ -116,7 +116,7 @@ def test_the_address_is_never_shown(live: Project, capfd: pytest.CaptureFixture[
     project = watched(live, url)  # nobody listens any more
     day(project, 1, good=False)
     found = project.monitor.look(now=noon(2))
-    assert found.notices == ("1 alerts wait for the webhook: ConnectionRefusedError",)
+    assert found.notices == ("alerts that wait for the webhook: 1, ConnectionRefusedError",)
     out, err = capfd.readouterr()
     assert SECRET not in repr(found) + out + err + repr(project._workspace.project.config)
 

@@ -117,9 +117,9 @@ class Meter:
         self._store = store
         self._logged = logged
         self._now = now
-        self._metrics = custom_metrics(project)
         self._references: dict[str, Reference | None] = {}
         self.notices: list[str] = []
+        self._metrics = tuple(self._custom_metrics(project))
 
     def points(self, windows: Sequence[tuple[Window, Stage]]) -> Iterator[SeriesPoint]:
         """Every measure of each window: of each model, and of all together."""
@@ -171,6 +171,19 @@ class Meter:
             except PenstockError as error:  # a user's metric
                 self._notice(f"{metric.name} was not measured: {error}")
 
+    def _custom_metrics(self, project: ProjectFile) -> "Iterator[Metric]":
+        """The user's functions that a KPI, a threshold or an alert names."""
+        from penstock.validate import custom_metric
+
+        named = {rule.metric for rule in self._config.monitor.alerts}
+        if objective := self._config.objective:
+            named |= {kpi.metric for kpi in objective.kpis} | set(objective.thresholds)
+        for name in sorted(name for name in named if ":" in name):
+            try:
+                yield custom_metric(load_function(project.root, name, parameters=["y", "scores"]))
+            except PenstockError as error:
+                self._notice(f"{name} was not measured: {error}")
+
     def _reference(self, bundle: str) -> Reference | None:
         if bundle not in self._references:
             try:
@@ -197,18 +210,6 @@ class Meter:
     def _notice(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
-
-
-def custom_metrics(project: ProjectFile) -> "tuple[Metric, ...]":
-    """The user's functions that a KPI, a threshold or an alert names. FunctionError when one cannot be loaded."""
-    from penstock.validate import custom_metric
-
-    config = project.config
-    named = {rule.metric for rule in config.monitor.alerts}
-    if config.objective:
-        named |= {kpi.metric for kpi in config.objective.kpis} | set(config.objective.thresholds)
-    functions = (load_function(project.root, name, parameters=["y", "scores"]) for name in sorted(named) if ":" in name)
-    return tuple(custom_metric(function) for function in functions)
 
 
 def _inside(window: Window) -> pl.Expr:

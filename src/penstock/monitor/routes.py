@@ -37,7 +37,7 @@ def notify(project: ProjectFile, ledger: Ledger) -> tuple[str, ...]:
     for alert in waiting:
         failure = post(webhook.get_secret_value(), body(project, alert))
         if failure:
-            return (f"{len(waiting)} alerts wait for the webhook: {failure}",)
+            return (f"alerts that wait for the webhook: {len(waiting)}, {failure}",)
         _heard(ledger, name, alert)
         waiting = waiting[1:]
     return ()
