@@ -182,7 +182,9 @@ class MissingExtra(PenstockError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or a list of what there is, or nothing."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1) or [known for known in names if name and known.startswith(name)][:1]
+    plain = name.strip().casefold()
+    same = [one for one in names if one.strip().casefold() == plain]
+    close = same or get_close_matches(name, names, n=1) or [one for one in names if name and one.startswith(name)]
     if close:
         return f" (did you mean {close[0]!r}?)"
     return f" (there is: {', '.join(names[:12])})" if names else ""

@@ -153,13 +153,13 @@ def test_a_hostile_csv(tmp_path: Path) -> None:
     said = "\n".join(result.notes)
     expected = (
         "'gekauft' is predicted as yes or no",
-        "3 rows have no 'gekauft'",
+        "3 rows without 'gekauft'",
         "'leer' has no value",
         "'konstant' is 1 in every row",
         "'Kunden Nr' has another text",
         "'Preis (€)' has decimal commas",
         "'Alter' holds texts",
-        "2 rows are exact copies",
+        "2 rows repeated exactly",
     )
     assert [note for note in expected if note not in said] == []
     assert load_contract(project.root / "contracts" / "Susse-Daten-Marz-1.yaml").columns["konstant"].type == "Int64"
@@ -256,6 +256,11 @@ def test_the_target_decides_the_task(tmp_path: Path, y: Callable[[int], Any], ta
             (["y"], [[i % 2] for i in range(60)]),
             "y",
             "no column is left to predict 'y' from: the file has no other column",
+        ),
+        (
+            (["a", "y"], [[i // 20, i % 2] for i in range(60)]),
+            "y",
+            "of 60 rows only 3 differ in what is known when a prediction is asked for",
         ),
         ((["a", "a", "y"], [[1, 2, i % 2] for i in range(60)]), "y", "more than once"),
         ((["__row__", "y"], [[i, i % 2] for i in range(60)]), "y", "reserved"),

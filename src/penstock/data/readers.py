@@ -104,8 +104,8 @@ def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0
         raise ContractBroken(f"the column name {taken[0]!r} is reserved", where=name, hint="rename the column")
     longest = max(columns, key=len, default="")
     if len(longest) > LONGEST_NAME:
-        what = f"the column name {longest[:40]!r}... has {len(longest):,} characters"
-        raise ContractBroken(what, where=name, expected=f"at most {LONGEST_NAME}", hint="is the first line a header?")
+        what = f"the column name {longest[:40]!r}... has {len(longest):,} characters; {LONGEST_NAME} are allowed"
+        raise ContractBroken(what, where=name, hint="is the first line a header?")
     return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
 
 

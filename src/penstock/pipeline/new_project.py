@@ -12,12 +12,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError, did_you_mean
-from penstock.pipeline.columns import find_repairs, sort_columns
+from penstock.pipeline.columns import Columns, find_repairs, sort_columns
 from penstock.pipeline.draft import Look, files_of, notes_of
 from penstock.pipeline.targets import LEAST_ROWS, read_goal
 from penstock.project import load_project
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,27 @@ def look_at(data: Path, target: str, *, time: str | None, entity: str | None) ->
     repaired = repairs.apply(frame)
     goal = read_goal(repaired[target])
     columns = sort_columns(repaired, target=target, time=time, entity=entity)
+    _check_variety(repaired, columns, data.name)
     return Look(repaired, draft, goal, columns, repairs)
 
 
+def _check_variety(rows: "pl.DataFrame", columns: Columns, name: str) -> None:
+    """Equal rows are held out together: a few different ones cannot stand on both sides of the line."""
+    if columns.key or columns.time:
+        return
+    different = rows.select(columns.features).n_unique()
+    if different < LEAST_ROWS:
+        raise UsageError(
+            f"of {rows.height} rows only {different} differ in what is known when a prediction is asked for",
+            where=name,
+            expected=f"at least {LEAST_ROWS}: equal rows are never parted into those to learn from and to judge by",
+            hint="if equal rows are different events, add a column that names each of them, such as id",
+        )
+
+
 def _check_places(directory: Path, data: Path) -> None:
+    if data.is_dir():
+        raise UsageError("this is a directory", where=str(data), expected="a CSV, Parquet or NDJSON file")
     if not data.is_file():
         there = [path.name for path in data.parent.iterdir() if path.is_file()] if data.parent.is_dir() else []
         raise UsageError(f"there is no file {data.name!r}{did_you_mean(data.name, there)}", where=str(data.parent))
