@@ -225,7 +225,7 @@ def ticked(done: Any) -> None:
         waits = f", waits until {when(one.waits)}" if one.waits else ""
         say(f"due: {one.trigger}: {one.reason}{waits}")
     if done.action is None:
-        say("nothing to do")
+        say(done.held or "nothing to do")
         return
     say(f"{done.action.kind} {done.action.state}: {done.action.reason}")
     for lack in done.action.outcome.get("lacks", []):

@@ -14,7 +14,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "regression": ("bias", "mae", "r2", "rmse"),
 }  # fmt: skip
 
-MONITORED = ("latency_p50", "latency_p95", "missing_rate", "psi", "volume")
+MONITORED = ("latency_p50", "latency_p95", "missing_rate", "psi", "score_psi", "volume")
 
 
 def metric_names(task: str | None) -> tuple[str, ...]:
