@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def run_child(
     """
     # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", module, str(job)]
+    # Polars has system calls go on after SIGINT: Ctrl-C would be heard when the training has ended.
+    signal.siginterrupt(signal.SIGINT, True)
     with log.open("wb") as output:
         child = subprocess.Popen(
             command,
@@ -61,7 +64,8 @@ def run_child(
     try:
         return child.wait() if progress is None else _follow(child, log, progress)
     except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         raise
 
