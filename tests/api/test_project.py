@@ -132,3 +132,19 @@ def test_up_serves_and_ticks_until_it_is_told_to_stop(served: Project) -> None:
 
 def _answers(applied: Applied | None) -> bool:
     return applied is not None and any(endpoint.generation > 0 for endpoint in applied.endpoints.values())
+
+
+def test_verify_misses_what_the_ledger_says_was_stored(served: Project) -> None:
+    store = served._workspace.store
+    (bundle,) = served.deliver.models()
+    version = served.data.version("parcels")
+    model = next(file["blake3"] for path, file in store.read_json(bundle.bundle)["files"].items() if "model" in path)
+    part = store.manifest(version.commit).parts[0].digest
+    for digest in (model, part):
+        store.blobs.location(digest).unlink()
+    damage = {one.digest: one for one in served.data.verify()}
+    assert set(damage) == {model, part}
+    assert "missing" in damage[part].why
+    assert damage[part].parts
+    store.blobs.location(bundle.bundle).unlink()
+    assert bundle.bundle in {one.digest for one in served.data.verify()}

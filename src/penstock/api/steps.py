@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.api.workspace import Workspace
-from penstock.errors import UsageError, did_you_mean
+from penstock.errors import Damaged, UsageError, did_you_mean
 from penstock.ledger import (
     Action,
     Alert,
@@ -22,6 +22,7 @@ from penstock.ledger import (
     Param,
     Ref,
     Run,
+    SealedBundle,
     SeriesPoint,
     SignOff,
     Transition,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from penstock.monitor import Look
     from penstock.objective import Agreement
     from penstock.report import Document
-    from penstock.store import Damage, Swept
+    from penstock.store import Damage, Store, Swept
 
 
 ALERT_STATES = ("firing", "resolved")
@@ -149,8 +150,15 @@ class DataStep(StepApi):
         return self.show(f"{dataset}.quarantine")
 
     def verify(self) -> "tuple[Damage, ...]":
-        """Read every stored byte and compare it with its digest."""
-        return tuple(self._work.store.verify())
+        """Read every stored byte, and what the ledger says was stored, and compare it with its digest."""
+        from penstock.pipeline import recorded
+
+        store = self._work.store
+        with self._work.ledger.read() as reader:
+            named = recorded(reader)
+            bundles = reader.find(SealedBundle)
+        files = (file for bundle in bundles for file in _files(store, bundle.digest))
+        return tuple(store.verify(expected=sorted({*named, *files})))
 
     def collect(self) -> "Swept":
         """Delete blobs that no ref, run, bundle or evaluation leads to, older than a day."""
@@ -159,6 +167,16 @@ class DataStep(StepApi):
         with self._work.ledger.read() as reader:
             kept = roots(reader, self._work.project)
         return self._work.store.collect_garbage(kept)
+
+
+def _files(store: "Store", bundle: str) -> list[str]:
+    """The blobs of a bundle's files; none when its manifest is damaged, which is then told."""
+    from penstock.bundle import Manifest
+
+    try:
+        return [file.blake3 for file in Manifest.from_json(store.read_json(bundle)).files.values()]
+    except (Damaged, ValueError):
+        return []
 
 
 @dataclass(frozen=True)

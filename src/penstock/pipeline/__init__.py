@@ -10,14 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.pipeline.garbage_roots import roots
+    from penstock.pipeline.garbage_roots import recorded, roots
     from penstock.pipeline.new_project import Scaffolded, scaffold
     from penstock.pipeline.turn import Event, Turn, run
 
-__all__ = ["Event", "Scaffolded", "Turn", "roots", "run", "scaffold"]
+__all__ = ["Event", "Scaffolded", "Turn", "recorded", "roots", "run", "scaffold"]
 
 # No module is called like a name of the door: importing it would put the module in the name's place.
-_MODULES = {"new_project": ("Scaffolded", "scaffold"), "garbage_roots": ("roots",), "turn": ("Event", "Turn", "run")}
+_MODULES = {
+    "new_project": ("Scaffolded", "scaffold"),
+    "garbage_roots": ("recorded", "roots"),
+    "turn": ("Event", "Turn", "run"),
+}
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 

@@ -1,4 +1,4 @@
-"""What garbage collection must keep."""
+"""What the store must hold, and what garbage collection must keep."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,18 +8,24 @@ from penstock.project import ProjectFile
 from penstock.store import read_lock
 
 
-def roots(reader: Reader, project: ProjectFile) -> set[str]:
-    """Every digest that a ref, the lock file, a run, a bundle or an evaluation leads to."""
-    kept: set[str] = {ref.commit for ref in reader.find(Ref)}
-    kept |= {version.commit for version in reader.find(Version)}
-    kept |= {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
+def recorded(reader: Reader) -> set[str]:
+    """Every blob that a ref, a version, a run, a bundle or an evaluation names."""
+    named: set[str] = {ref.commit for ref in reader.find(Ref)}
+    named |= {version.commit for version in reader.find(Version)}
     for run in reader.find(Run):
-        kept |= {run.code, *run.data.values()}
-        kept |= {blob for blob in (run.patch, run.environment, run.log) if blob}
-    kept |= {artifact.digest for artifact in reader.find(Artifact)}
-    kept |= {sealed.digest for sealed in reader.find(SealedBundle)}
+        named |= {run.code, *run.data.values()}
+        named |= {blob for blob in (run.patch, run.environment, run.log) if blob}
+    named |= {artifact.digest for artifact in reader.find(Artifact)}
+    named |= {sealed.digest for sealed in reader.find(SealedBundle)}
     for evaluation in reader.find(Evaluation):
-        kept |= {evaluation.record, evaluation.data}
+        named |= {evaluation.record, evaluation.data}
+    return named
+
+
+def roots(reader: Reader, project: ProjectFile) -> set[str]:
+    """What is recorded, and what the lock file and remembered steps lead to."""
+    kept = recorded(reader)
+    kept |= {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
     for execution in reader.find(Execution):
         kept |= set(_digests(execution.outputs))
     return kept

@@ -108,9 +108,11 @@ class Store:
         """The rows of a table that no version names (yet), or of some parts of one, in order and verified."""
         return self._rows(Manifest(table.schema, table.parts), "")
 
-    def verify(self, digests: Iterable[str] | None = None) -> list[verify.Damage]:
-        """Read blobs (None: all) and the parts of those that are versions; what is damaged or missing, named."""
-        return verify.damages(self.blobs, digests)
+    def verify(self, digests: Iterable[str] | None = None, *, expected: Iterable[str] = ()) -> list[verify.Damage]:
+        """Read blobs (None: all that are there) and the parts of those that are versions; what is damaged or missing,
+        named. `expected` are blobs that must be there too.
+        """
+        return verify.damages(self.blobs, digests, expected)
 
     def collect_garbage(self, roots: Iterable[str], *, grace: timedelta = DAY) -> collect.Swept:
         """Remove blobs that cannot be reached from `roots` (through JSON blobs and manifests) and were neither

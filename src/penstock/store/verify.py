@@ -22,10 +22,10 @@ class Damage:
         return "; ".join([f"{self.path}: {self.why}", *self.parts])
 
 
-def damages(blobs: Blobs, digests: Iterable[str] | None) -> list[Damage]:
+def damages(blobs: Blobs, digests: Iterable[str] | None, expected: Iterable[str] = ()) -> list[Damage]:
     """Damage in these blobs and in the parts of those that are manifests (None: in the whole store)."""
     places: dict[str, list[str]] = {}
-    asked = list(blobs.digests() if digests is None else digests)
+    asked = [*dict.fromkeys([*(blobs.digests() if digests is None else digests), *expected])]
     for commit in asked:
         for digest, place in _parts(blobs, commit):
             places.setdefault(digest, []).append(place)
