@@ -4,6 +4,7 @@ The order of the checks is the guarantee: the signature, then the list of files,
 digests, and only then the manifest's content, the model and the user's code.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -44,7 +45,7 @@ def export(digest: str, store: "Store", signature: str, public_key: str, directo
         for path, file in files.items():
             check_path(path)
             _write(draft / path, store.read_bytes(file["blake3"]))
-        _publish(draft, final)
+        _publish(draft, final, text, proof)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return final
@@ -169,18 +170,18 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _publish(draft: Path, final: Path) -> None:
+def _publish(draft: Path, final: Path, text: bytes, proof: bytes) -> None:
     """Move the draft into place. What is there and unsound is moved aside first: directories do not replace."""
-    if final.exists() or final.is_symlink():
-        os.rename(final, draft.with_name(f"{draft.name}.old"))
-        shutil.rmtree(draft.with_name(f"{draft.name}.old"), ignore_errors=True)
-    try:
-        os.rename(draft, final)
-    except OSError:
-        if not final.is_dir():  # else another process was faster with the same bytes
-            raise
     descriptor = os.open(final.parent, os.O_RDONLY)
     try:
+        # one at a time: what another one has just put there must not be moved aside
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if final.is_dir() and _sound(final, text, proof):
+            return
+        if final.exists() or final.is_symlink():
+            os.rename(final, draft.with_name(f"{draft.name}.old"))
+            shutil.rmtree(draft.with_name(f"{draft.name}.old"), ignore_errors=True)
+        os.rename(draft, final)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
