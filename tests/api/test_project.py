@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 import toy
 
 from penstock import Project
-from penstock.deliver.serving_state import Applied, read_applied
+from penstock.deliver.serving_state import Applied, read_applied, server_running
 from penstock.errors import UsageError
 
 ROW = {"parcel_id": "new-1", "sent": "2024-01-20T10:00:00", "depot": "south", "weight": 9.5, "express": False}
@@ -128,6 +129,28 @@ def test_up_serves_and_ticks_until_it_is_told_to_stop(served: Project) -> None:
         output = child.communicate(timeout=60)[0].decode()
     assert child.returncode == 0, output
     assert "serving on http://127.0.0.1:" in output
+
+
+def test_up_gives_a_training_under_way_up_when_told_to_stop(served: Project) -> None:
+    root = served._workspace.project.root
+    begun = root / "begun"
+    pipeline = root / "pipeline.py"
+    wait = f"    import pathlib, time\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(600)\n"
+    pipeline.write_text(pipeline.read_text().replace('    print("fitting"', wait + '    print("fitting"'))
+    toy.write_parcels(root, "parcels-2.csv", toy.parcels(100, seed=2, start=toy.START + timedelta(days=40)))
+    command = [sys.executable, "-m", "penstock", "up", "-C", str(root), "--port", "0"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while not begun.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        os.kill(child.pid, signal.SIGTERM)
+        output = child.communicate(timeout=60)[0].decode()
+    assert child.returncode == 0, output
+    assert not server_running(served._workspace.serve_directory)
+    assert [model.number for model in served.deliver.models()] == [1]
 
 
 def _answers(applied: Applied | None) -> bool:

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from penstock.improve import Ticked
 
 Announce = Callable[[str], object]
+
+
+class _Told(BaseException):
+    """SIGTERM or SIGINT came during a look. Not KeyboardInterrupt: one that is caught can still end CPython by SIGINT."""
 
 
 def _line(text: str) -> None:
@@ -39,8 +44,15 @@ def up(
 
     settings = workspace.project.config.deliver.server
     ended = threading.Event()
+    looking = threading.Event()
+
+    def end(*_: object) -> None:
+        ended.set()
+        if looking.is_set():
+            raise _Told  # a training under way is given up: the next loop takes it up again
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, end)
     project.deliver.follow()
     server = ServerProcess(
         workspace.serve_directory,
@@ -50,10 +62,12 @@ def up(
         max_rows=settings.max_rows,
         max_body=settings.max_body,
     )
-    with server:
+    with server, suppress(_Told):
         announce(f"serving on {server.url}, looking every {_words(workspace.project.config.improve.tick)}")
         while not ended.is_set() and server.alive:
+            looking.set()
             _tick(project, on_tick, announce)
+            looking.clear()
             ended.wait(workspace.project.config.improve.tick.total_seconds())
         if not server.alive and not ended.is_set():
             raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")

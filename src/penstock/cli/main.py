@@ -156,7 +156,7 @@ def serve(
     where: Where = HERE,
     environment: Environment = None,
     host: Annotated[str | None, typer.Option(help="Address to bind; the project file's otherwise.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
 ) -> None:
     """Answer predictions over HTTP until SIGTERM or Ctrl-C.
 
@@ -170,7 +170,7 @@ def up(
     where: Where = HERE,
     environment: Environment = None,
     host: Annotated[str | None, typer.Option(help="Address to bind; the project file's otherwise.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = None,
 ) -> None:
     """Server and loop together: answer, watch, retrain. Until SIGTERM or Ctrl-C.
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from penstock.deliver.serving_state import Applied, read_applied, read_state
-from penstock.errors import PenstockError
+from penstock.errors import Conflict, PenstockError, UsageError
 from penstock.serve.limits import MAX_BODY, MAX_ROWS
 from penstock.serve.log import Durability
 
@@ -59,6 +59,7 @@ class ServerProcess:
             "--attached",
         ]
         self._timeout = timeout
+        self._said = 0  # bytes of the output that are of earlier servers
         self._child: subprocess.Popen[bytes] | None = None
         self._applied: Applied | None = None
 
@@ -91,6 +92,7 @@ class ServerProcess:
         """Start it and wait: until it is ready when something is deployed, else until it is healthy."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self.output.open("ab") as output:
+            self._said = output.tell()
             self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
             self._wait("/ready" if read_state(self.root).endpoints else "/health")
@@ -139,7 +141,7 @@ class ServerProcess:
         deadline = time.monotonic() + self._timeout
         while not self._answers(path):
             if not self.alive:
-                raise ServerError("the server ended before it was ready", where=str(self.root), hint=self._last_words())
+                raise self._ended()
             if time.monotonic() >= deadline:
                 what = f"the server was not ready within {self._timeout:g} s"
                 raise ServerError(what, where=str(self.root), hint=self._refusals() or self._last_words())
@@ -165,8 +167,18 @@ class ServerProcess:
         endpoints = applied.endpoints.items() if applied else ()
         return "; ".join(f"{name}: {endpoint.error}" for name, endpoint in endpoints if endpoint.error)
 
+    def _ended(self) -> PenstockError:
+        """Why it ended before it was ready; in its own words when the call was wrong or another one serves."""
+        assert self._child is not None
+        kind = {UsageError.exit_code: UsageError, Conflict.exit_code: Conflict}.get(self._child.returncode)
+        if kind:
+            return kind(self._last_words())
+        return ServerError("the server ended before it was ready", where=str(self.root), hint=self._last_words())
+
     def _last_words(self) -> str:
-        lines = self.output.read_text(errors="replace").strip().splitlines()
+        with self.output.open("rb") as output:
+            output.seek(self._said)
+            lines = output.read().decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-10:])
 
     def _close(self) -> None:

@@ -70,9 +70,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        what = f"cannot listen on {host}:{port}: {error.strerror}"
+        what = f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
         raise UsageError(what, hint="choose another port: --port 0 takes a free one") from error
     return listener
 
