@@ -19,7 +19,7 @@ Announce = Callable[[str], object]
 
 
 class _Told(BaseException):
-    """SIGTERM or SIGINT came during a look. Not KeyboardInterrupt: one that is caught can still end CPython by SIGINT."""
+    """Told to stop during a look. Not KeyboardInterrupt: one that was caught can still end CPython by SIGINT."""
 
 
 def _line(text: str) -> None:
