@@ -80,6 +80,9 @@ def describe(path: Path, name: str) -> Csv:
             "the file is empty: it has no header", where=name, hint="a first line must name the columns"
         )
     delimiter = sniff(body)
+    if len(head) == SAMPLE and "\n" not in body:
+        what = f"the first line has more than {SAMPLE:,} characters"
+        raise ContractBroken(what, where=name, hint="is the first line a header?")
     cells = next(_cells(body, delimiter))
     blank = head[: len(head) - len(body)].count("\n")
     return Csv(path, delimiter, _header(cells, name), blank)
