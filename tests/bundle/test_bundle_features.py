@@ -118,7 +118,7 @@ def test_a_view_of_the_request_gives_a_row_per_request(tmp_path, body, what):
     with pytest.raises(FunctionError, match=what) as caught:
         made(tmp_path, f"def double(requests): return {body}", ON_DEMAND).vectors(REQUESTS, {})
 
-    assert caught.value.where == "pipeline:double"
+    assert caught.value.where == "pipeline.py:2"
 
 
 def test_what_a_view_raises_points_into_the_users_file(tmp_path):
@@ -128,10 +128,25 @@ def test_what_a_view_raises_points_into_the_users_file(tmp_path):
     assert caught.value.where == "pipeline.py:3"
 
 
+@pytest.mark.parametrize(
+    "lazy",
+    [
+        "rows.lazy().select('nothing')",
+        "rows.lazy().select(pl.col('wind').map_elements(lambda wind: wind / nothing, return_dtype=pl.Float64))",
+    ],
+)
+def test_what_a_views_lazy_frame_raises_later_points_there_too(tmp_path, lazy):
+    with pytest.raises(UserCodeError, match="nothing") as caught:
+        made(tmp_path, f"def wind(rows):\n    return {lazy}", stored()).view_rows("wind", HOURLY.lazy())
+
+    assert (caught.value.where or "").startswith("pipeline.py:")
+    assert "Resolved plan" not in caught.value.what
+
+
 def test_a_stored_view_keeps_its_entity_and_time(tmp_path):
     features = made(tmp_path, "def wind(rows): return rows.drop('airport')", stored())
 
-    with pytest.raises(FunctionError, match="gave no column 'airport'"):
+    with pytest.raises(FunctionError, match=r"pipeline.py:2: .* gave no column 'airport'"):
         features.view_rows("wind", HOURLY.lazy())
 
 

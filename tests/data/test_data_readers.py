@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from penstock.data.readers import Raw, explained, open_input
 from penstock.data.sources import inputs_of
-from penstock.errors import ContractBroken, FunctionError, UserCodeError
+from penstock.errors import ContractBroken, FunctionError, PenstockError, UserCodeError
 
 
 def read(root: Path, source: str, data: bytes | None = None) -> Iterator[Raw]:
@@ -122,8 +122,19 @@ def test_a_generator_that_raises_names_the_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", ["return 5", "return iter([])", "return iter([5])"])
 def test_a_function_that_gives_something_else(tmp_path: Path, body: str) -> None:
     (tmp_path / "pipeline.py").write_text(f"def rows():\n    {body}\n")
-    with pytest.raises(FunctionError):
+    with pytest.raises(FunctionError) as error:
         list(read(tmp_path, "pipeline:rows"))
+    assert error.value.where == "pipeline.py:1"
+
+
+@pytest.mark.parametrize("lazy", ["select('b')", "select(pl.col('a').map_elements(lambda a: 1 / 0, pl.Int64))"])
+def test_a_lazy_frame_that_fails_when_it_is_read(tmp_path: Path, lazy: str) -> None:
+    (tmp_path / "pipeline.py").write_text(
+        f"import polars as pl\ndef rows():\n    return pl.LazyFrame({{'a': [1]}}).{lazy}\n"
+    )
+    with pytest.raises(PenstockError) as error:
+        [rows(raw) for raw in read(tmp_path, "pipeline:rows")]
+    assert error.value.where in ("pipeline.py:2", "pipeline.py:3")
 
 
 cells = st.one_of(
@@ -163,6 +174,7 @@ def test_what_pythons_csv_writes_is_read_back(
         ("cut.csv", "a,b\n1,2\n".encode("utf-16")[:-1], "not a text file in utf-16"),
         ("report.csv", b"Sales report 2024\n\na,b\n1,2\n", "remove what stands above"),
         ("prose.csv", b"x" * 300 + b",b\n1,2\n", "has 300 characters"),
+        ("long.csv", b"x" * 70_000 + b",b\n1,2\n", "the first line has more than 65,536 characters"),
         ("noise.parquet", b"PAR1" + bytes(200), "it is cut off, damaged or of another kind"),
     ],
 )

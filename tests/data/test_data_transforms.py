@@ -46,7 +46,8 @@ def test_the_same_inputs_and_code_give_the_same_commit(derived) -> None:
     ("body", "error", "message"),
     [
         ("return 5", FunctionError, "gave a int"),
-        ("return flights.select('none')", FunctionError, "cannot be computed"),
+        ("return flights.select('none')", UserCodeError, r"pipeline.py:3: .* unable to find column"),
+        ("return flights.select(pl.col('id').map_elements(lambda i: 1 / 0, pl.Int64))", UserCodeError, "py:4: .* Zero"),
         ("raise ValueError('no')", UserCodeError, "no"),
     ],
 )

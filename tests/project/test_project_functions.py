@@ -132,6 +132,7 @@ def test_two_versions_live_side_by_side(root: Path, tmp_path_factory: pytest.Tem
         ("../pipeline:fit", "does not name a function"),
         ("syntax:f", "syntax.py:2: not Python"),
         ("broken:f", "broken.py:1: cannot import 'broken': ZeroDivisionError"),
+        ("leaves:f", "leaves.py:1: cannot import 'leaves': SystemExit: 4"),
         ("lacks:f", "install no_such_library in this environment"),
         ("nowhere:f", "no module named 'lib.nowhere' in the project"),
     ],
@@ -139,6 +140,7 @@ def test_two_versions_live_side_by_side(root: Path, tmp_path_factory: pytest.Tem
 def test_what_cannot_be_loaded_says_where_and_why(root: Path, reference: str, message: str) -> None:
     (root / "syntax.py").write_text("x = 1\ndef f(:\n")
     (root / "broken.py").write_text("X = 1 / 0\n")
+    (root / "leaves.py").write_text("raise SystemExit(4)\n")
     (root / "lacks.py").write_text("import no_such_library\n")
     (root / "nowhere.py").write_text("import lib.nowhere\n")
 
@@ -195,3 +197,9 @@ def test_what_it_raises_names_the_users_line(root: Path) -> None:
 
     assert str(caught.value).startswith("helpers.py:2: pipeline:fails raised TypeError")
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_a_function_cannot_end_the_process(tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text("import sys\n\n\ndef f():\n    sys.exit(9)\n")
+    with pytest.raises(UserCodeError, match=r"p.py:5: p:f raised SystemExit: 9"):
+        call(load_function(tmp_path, "p:f"))

@@ -206,9 +206,10 @@ def test_an_error_in_fit_is_shown_where_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("sys.exit(3)", "called sys.exit(3)"),
+        ("sys.exit(3)", "pipeline.py:7: pipeline:fit raised SystemExit: 3"),
         ("open('lookup.csv')", "declare what it reads under data.datasets"),
-        ("return None", "returned None"),
+        ("return None", "pipeline.py:6: pipeline:fit returned None"),
+        ("return 5", "pipeline.py:6: no safe format holds a builtins.int"),
         ("os._exit(5)", "exit code 5"),
     ],
 )

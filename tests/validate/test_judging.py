@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.errors import FunctionError
 from penstock.validate.cases import CaseResult
 from penstock.validate.gates import Gate
 from penstock.validate.judging import Evidence, Judgement, judge, verdict
@@ -314,3 +315,13 @@ def test_a_users_function_is_a_metric_with_an_interval(tmp_path: Any) -> None:
     assert [ours(hits).outcome for hits in (90, 79, 50)] == ["PASS", "UNDECIDED", "FAIL"]
     assert ours(90).estimate.value == pytest.approx(0.9)
     assert ours(90).estimate.low == pytest.approx(0.84, abs=0.03)
+
+
+@pytest.mark.parametrize("result", ["None", "'high'", "scores"])
+def test_a_metric_that_gives_no_number_names_the_users_line(tmp_path: Any, result: str) -> None:
+    from penstock.project import load_function
+
+    (tmp_path / "mine.py").write_text(f"\ndef mine(y, scores):\n    return {result}\n")
+    metric = custom_metric(load_function(tmp_path, "mine:mine", parameters=["y", "scores"]))
+    with pytest.raises(FunctionError, match=r"mine.py:2: mine:mine gave .*\n  expected: a number"):
+        measure(metric, right(50, 100))

@@ -134,7 +134,7 @@ class FeatureSet:
         if spec.time is None:
             raise UsageError(f"feature view {view!r} is computed from the request; it has no stored rows")
         result = self._run(spec, rows)
-        _require(result, (*spec.entity, spec.time), spec)
+        _require(result, (*spec.entity, spec.time), spec, self.functions[view].where)
         known = result.drop_nulls([*spec.entity, spec.time])
         moments = pl.Series(AVAILABLE, microseconds(known[spec.time]) + round(spec.available_s * 1e6))
         ordered = known.with_columns(moments.cast(pl.Datetime("us"))).sort(AVAILABLE, *spec.entity, maintain_order=True)
@@ -143,14 +143,14 @@ class FeatureSet:
     def prepare(self, view: str, rows: pl.DataFrame) -> ViewRows:
         """Index a stored view's rows once, so that `vectors` need not do it for each request."""
         spec = self.spec.view(view)
-        _require(rows, (*spec.entity, AVAILABLE), spec)
+        _require(rows, (*spec.entity, AVAILABLE), spec, self.functions[view].where)
         request = dict(self.spec.request)
         for name in spec.entity:
             if not same_kind(dtype_of(request[name]), rows.schema[name]):
                 raise FunctionError(
                     f"feature view {view!r} gives entity {name!r} as {rows.schema[name]}, "
                     f"the request holds {request[name]}: they never match",
-                    where=spec.function,
+                    where=self.functions[view].where,
                     hint=f"cast {name!r} in {spec.function}",
                 )
         ttl = None if spec.ttl_s is None else round((spec.ttl_s - spec.available_s) * 1e6)
@@ -184,7 +184,7 @@ class FeatureSet:
         if result.height != requests.height:
             raise FunctionError(
                 f"feature view {view.name!r} got {requests.height} requests and gave {result.height} rows",
-                where=view.function,
+                where=self.functions[view.name].where,
                 expected="one row per request, in the same order",
                 hint=f"a view `from: request` may not filter, join or aggregate rows; look at {view.function}",
             )
@@ -216,13 +216,14 @@ class FeatureSet:
     def _run(self, view: ViewSpec, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         from penstock.project import call
 
-        result = call(self.functions[view.name], frame)
+        function = self.functions[view.name]
+        result = call(function, frame)
         if isinstance(result, pl.LazyFrame):
-            result = result.collect()
+            result = function.collect(result)
         if not isinstance(result, pl.DataFrame):
             raise FunctionError(
                 f"feature view {view.name!r} gave a {type(result).__name__}",
-                where=view.function,
+                where=function.where,
                 expected="a Polars DataFrame or LazyFrame",
             )
         return result
@@ -263,11 +264,11 @@ def _loaded(root: Path, reference: str, source: str) -> "Function":
     return load_function(root, reference, parameters=["requests" if source == REQUEST else "rows"])
 
 
-def _require(frame: pl.DataFrame, columns: Iterable[str], view: ViewSpec) -> None:
+def _require(frame: pl.DataFrame, columns: Iterable[str], view: ViewSpec, where: str) -> None:
     lacking = [name for name in columns if name not in frame.columns]
     if lacking:
         raise FunctionError(
             f"feature view {view.name!r} gave no column {', '.join(map(repr, lacking))}",
-            where=view.function,
+            where=where,
             expected=f"entity {list(view.entity)} and time {view.time!r} beside the features",
         )

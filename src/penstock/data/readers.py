@@ -35,6 +35,7 @@ class Raw:
     rows: pl.LazyFrame
     text: bool
     csv: csvfile.Csv | None = None
+    function: "Function | None" = None
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -53,10 +54,14 @@ def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
 
 @contextmanager
 def explained(raw: Raw) -> Iterator[None]:
-    """Turn what Polars says about a file that it cannot read into an error that names file and line."""
+    """Turn what Polars says about an input that it cannot read into an error that names file and line."""
     try:
         yield
-    except pl.exceptions.PolarsError as error:
+    except Exception as error:
+        if raw.function:
+            raise raw.function.blame(error) from error
+        if not isinstance(error, pl.exceptions.PolarsError):
+            raise
         what = str(error).splitlines()[0]
         line = csvfile.wrong_line(raw.csv) if raw.csv else None
         hint = QUOTES if raw.csv else "write it again: it is cut off, damaged or of another kind"
@@ -117,10 +122,12 @@ def _function(root: Path, reference: str) -> Iterator[Raw]:
     count = 0
     for frame in _frames(function, call(function)):
         count += 1
-        yield Raw(reference, _numbered(frame.lazy(), reference, frame.lazy().collect_schema().names(), offset), False)
+        raw = Raw(reference, frame.lazy(), False, function=function)
+        yield replace(raw, rows=_numbered(raw.rows, reference, list(raw.schema), offset))
         offset += frame.height if isinstance(frame, pl.DataFrame) else 0
     if not count:
-        raise FunctionError("the source gave no frame", where=reference, expected="at least one, which may have 0 rows")
+        expected = "at least one, which may have 0 rows"
+        raise FunctionError("the source gave no frame", where=function.where, expected=expected)
 
 
 def _frames(function: "Function", result: Any) -> Iterator[pl.DataFrame | pl.LazyFrame]:
@@ -131,13 +138,13 @@ def _frames(function: "Function", result: Any) -> Iterator[pl.DataFrame | pl.Laz
         return
     if not isinstance(result, Iterable) or isinstance(result, str | bytes | dict):
         expected = "a Polars DataFrame or LazyFrame, or DataFrames one after another"
-        raise FunctionError(f"the source gave a {type(result).__name__}", where=function.reference, expected=expected)
+        raise FunctionError(f"the source gave a {type(result).__name__}", where=function.where, expected=expected)
     iterator = iter(result)
     # a generator runs the user's code at every step, not when it is called
     step = replace(function, call=lambda: next(iterator, None))
     while (frame := call(step)) is not None:
         if not isinstance(frame, pl.DataFrame):
             raise FunctionError(
-                f"the source yielded a {type(frame).__name__}", where=function.reference, expected="Polars DataFrames"
+                f"the source yielded a {type(frame).__name__}", where=function.where, expected="Polars DataFrames"
             )
         yield frame

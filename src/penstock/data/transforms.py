@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from penstock.data.versions import publish_derived
-from penstock.errors import FunctionError, UsageError
+from penstock.errors import FunctionError, PenstockError, UsageError
 from penstock.ledger import Ledger, node
 from penstock.store import Manifest, Store
 
 if TYPE_CHECKING:
-    from penstock.project import ProjectFile
+    from penstock.project import Function, ProjectFile
 
 
 def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, inputs: Mapping[str, str]) -> str:
@@ -31,23 +31,24 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
     if not isinstance(result, pl.DataFrame | pl.LazyFrame):
         expected = "a Polars LazyFrame or DataFrame"
         raise FunctionError(
-            f"transform {name!r} gave a {type(result).__name__}", where=spec.function, expected=expected
+            f"transform {name!r} gave a {type(result).__name__}", where=function.where, expected=expected
         )
     used = {source: inputs[source] for source in spec.inputs}
-    commit = _written(store, name, result, used, function.code, spec.function)
+    commit = _written(store, name, result, used, function)
     edges = {node("data", source): "transform" for source in used.values()}
     publish_derived(ledger, store, name, commit, {**edges, node("code", function.code): "transform"})
     return commit
 
 
 def _written(
-    store: Store, name: str, rows: pl.DataFrame | pl.LazyFrame, inputs: Mapping[str, str], code: str, function: str
+    store: Store, name: str, rows: pl.DataFrame | pl.LazyFrame, inputs: Mapping[str, str], function: "Function"
 ) -> str:
-    """Write rows and commit them. What Polars says about a lazy result is about the user's function."""
+    """Write rows and commit them. What a lazy result raises now is the doing of the user's function."""
     try:
         table = store.write_table(rows)
-    except pl.exceptions.PolarsError as error:
-        what = f"the frame that it returned cannot be computed: {str(error).splitlines()[0]}"
-        raise FunctionError(what, where=function) from error
-    notes = {"dataset": name, "function": function, "code": code, "inputs": dict(inputs)}
-    return store.commit(Manifest(table.schema, table.parts, producer=function, notes=notes))
+    except (OSError, PenstockError):
+        raise
+    except Exception as error:
+        raise function.blame(error) from error
+    notes = {"dataset": name, "function": function.reference, "code": function.code, "inputs": dict(inputs)}
+    return store.commit(Manifest(table.schema, table.parts, producer=function.reference, notes=notes))

@@ -4,14 +4,19 @@ import inspect
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.digest import digest_file, digest_value
 from penstock.errors import FunctionError, PenstockError, UserCodeError, did_you_mean
 from penstock.project.importing import import_module
 from penstock.project.sources import project_sources
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_PLAN = "\n\nResolved plan until failure:"
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Function:
     """A user's function and the code it is made of.
 
     reference  pipeline:fit
+    where      pipeline.py:24
     code       digest of `sources`: changes when any project file that it can reach does
     sources    {"pipeline.py": "5f2c…", "helpers/dates.py": "90ab…"}
     """
@@ -28,11 +34,22 @@ class Function:
     code: str
     sources: Mapping[str, str]
     root: Path = field(default=Path(), compare=False)
+    where: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
         """`fit`"""
         return self.reference.partition(":")[2]
+
+    def collect(self, result: "pl.LazyFrame") -> "pl.DataFrame":
+        """The rows of a lazy frame that it returned: what fails only now is its doing as well."""
+        rows: pl.DataFrame = call(replace(self, call=result.collect))
+        return rows
+
+    def blame(self, error: BaseException) -> UserCodeError:
+        """An error of its code, at the line in the user's file."""
+        where = _user_line(error, self.root) or self.where
+        return UserCodeError(f"{self.reference} raised {_told(error)}", where=where)
 
 
 def load_function(
@@ -54,7 +71,7 @@ def load_function(
     function = _function_in(module, name, root)
     if parameters is not None:
         _check_signature(function, reference, parameters, keywords, root)
-    return Function(reference, function, code, sources, root)
+    return Function(reference, function, code, sources, root, _line_of(function, root) or reference)
 
 
 def call(function: Function, *args: Any, **kwargs: Any) -> Any:
@@ -63,10 +80,13 @@ def call(function: Function, *args: Any, **kwargs: Any) -> Any:
         return function.call(*args, **kwargs)
     except PenstockError:
         raise
-    except Exception as error:
-        where = _user_line(error, function.root) or _line_of(function.call, function.root)
-        what = f"{function.reference} raised {type(error).__name__}: {error}"
-        raise UserCodeError(what, where=where) from error
+    except (Exception, SystemExit) as error:
+        raise function.blame(error) from error
+
+
+def _told(error: BaseException) -> str:
+    """What an error of the user's code says; Polars adds its plan to it, which names files of the store."""
+    return f"{type(error).__name__}: {str(error).partition(_PLAN)[0]}"
 
 
 def _function_in(module: types.ModuleType, name: str, root: Path) -> Callable[..., Any]:
@@ -119,13 +139,12 @@ def _import(root: Path, code: str, name: str) -> types.ModuleType:
     """The module, run once for each version of its sources."""
     try:
         return import_module(root, name, version=code)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = _user_line(error, root)
         hint = None
         if isinstance(error, ModuleNotFoundError) and error.name:
             hint = f"install {error.name.partition('.')[0]} in this environment, or correct the name"
-        what = f"cannot import {name!r}: {type(error).__name__}: {error}"
-        raise FunctionError(what, where=where, hint=hint) from error
+        raise FunctionError(f"cannot import {name!r}: {_told(error)}", where=where, hint=hint) from error
 
 
 def _user_line(error: BaseException, root: Path) -> str | None:

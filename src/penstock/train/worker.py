@@ -15,7 +15,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import Conflict, PenstockError, UserCodeError
+from penstock.errors import Conflict, PenstockError, UsageError, UserCodeError
 from penstock.train.environment import capture, summary
 from penstock.train.launch import Job, Trained, read_job, write_report
 from penstock.train.process import die_with
@@ -81,7 +81,11 @@ def work(job: Job) -> Trained:
     environment = capture()
     digest = output.put_json(environment)
     draft = _draft(job, store, estimator, X, y, {"digest": digest, **summary(environment)})
-    sealed = seal(draft, output, load_signer(Path(job.signing_key)))
+    try:
+        sealed = seal(draft, output, load_signer(Path(job.signing_key)))
+    except UsageError as error:  # what fit returned cannot be sealed
+        error.where = error.where or fit.where
+        raise
     peak = getrusage(RUSAGE_SELF).ru_maxrss * _RSS_UNIT
     metrics = {"rows": X.height, "columns": X.width, "seconds": seconds, "peak_memory_mb": peak / 1e6}
     return Trained(
@@ -104,9 +108,7 @@ def _load(job: Job) -> "Function":
 
     provide()  # its module may import LightGBM
     fit = load_function(Path(job.code), job.recipe.function)
-    code = getattr(inspect.unwrap(fit.call), "__code__", None)
-    where = f"{os.path.relpath(code.co_filename, job.code)}:{code.co_firstlineno}" if code else fit.reference
-    check_fit(inspect.signature(fit.call), job.recipe.params, reference=fit.reference, where=where)
+    check_fit(inspect.signature(fit.call), job.recipe.params, reference=fit.reference, where=fit.where)
     return fit
 
 
@@ -129,10 +131,8 @@ def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job) -> Any:
         if isinstance(error.__cause__, FileNotFoundError):
             error.hint = _FILES
         raise
-    except SystemExit as error:
-        raise UserCodeError(f"{fit.reference} called sys.exit({error.code!r})", where=fit.reference) from error
     if estimator is None:
-        raise UserCodeError(f"{fit.reference} returned None", where=fit.reference, expected="a fitted estimator")
+        raise UserCodeError(f"{fit.reference} returned None", where=fit.where, expected="a fitted estimator")
     return estimator
 
 

@@ -13,12 +13,12 @@ A ratio without a denominator is nan: precision where nothing was selected, an A
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from penstock.errors import UsageError, UserCodeError
+from penstock.errors import FunctionError, UsageError, UserCodeError
 from penstock.stats import Interval, delong, delong_paired, wilson
 from penstock.validate.measuring import Array, Goal, Metric, Sample, Statistic, Task, Weights
 
@@ -246,15 +246,23 @@ def custom_metric(function: "Function", goal: Goal = "none") -> Metric:
     """A user's `def f(y, scores) -> float` as a metric of any task; y and scores as in `Sample`."""
     from penstock.project import call
 
+    def number(y: Any, scores: Any) -> float:
+        value = call(function, y, scores)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            what = f"{function.reference} gave {value!r:.60}"
+            raise FunctionError(what, where=function.where, expected="a number") from None
+
     def statistic(sample: Sample) -> Statistic:
         def weighted(weights: Weights) -> Array:
             if len(weights) == 1 and (weights == 1).all():
-                return np.array([float(call(function, sample.y, sample.scores))])
+                return np.array([number(sample.y, sample.scores)])
             return np.array([drawn(np.repeat(np.arange(sample.rows), row.astype(int))) for row in weights])
 
         def drawn(rows: npt.NDArray[np.intp]) -> float:
             try:
-                return float(call(function, sample.y[rows], sample.scores[rows]))
+                return number(sample.y[rows], sample.scores[rows])
             except UserCodeError:  # a draw may lack a class that the whole sample has
                 return float("nan")
 
