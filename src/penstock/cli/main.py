@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 import typer
 
 from penstock.cli import steps
+from penstock.cli.process import brief
 from penstock.cli.shell import (
     HERE,
     Actor,
@@ -68,13 +69,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a mark that a terminal does not know is no reason to fail
-    if "--json" not in sys.argv:
-        app()
-    try:
-        sys.exit(app(standalone_mode=False))
-    except WrongCall as error:
-        print_json(wrong_call(error).as_dict())
-        sys.exit(UsageError.exit_code)
+    with brief():
+        if "--json" not in sys.argv:
+            app()
+        try:
+            sys.exit(app(standalone_mode=False))
+        except WrongCall as error:
+            print_json(wrong_call(error).as_dict())
+            sys.exit(UsageError.exit_code)
 
 
 def wrong_call(error: Any) -> UsageError:
@@ -292,7 +294,7 @@ def schema() -> None:
     """
     from penstock.project import json_schema
 
-    print_json(json_schema())
+    answer(json_schema, print_json, True)
 
 
 @app.command()
