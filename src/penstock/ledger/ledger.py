@@ -119,7 +119,7 @@ class Ledger:
     """What happened, as records that never change and the few that move by compare-and-set.
 
     A ledger may be shared by threads and used on both sides of a fork; a process that is handed a
-    project opens its own. Between transactions an SQLite ledger holds nothing open.
+    project opens its own.
     """
 
     def __init__(self, database: Database, signing: Signing | None = None) -> None:

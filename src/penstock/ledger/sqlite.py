@@ -3,8 +3,10 @@
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import Damaged, PenstockError
@@ -27,38 +29,47 @@ class SqliteSession(Session):
         return _explain(error, self._file) if isinstance(error, sqlite3.Error) else None
 
 
-class SqliteDatabase(Database):
-    """One connection per transaction: nothing is open between them, so a fork carries nothing over.
+@dataclass(frozen=True)
+class _Open:
+    """A connection, the process that opened it, and the file as it was then: its device and inode."""
 
-    A connection that crosses a fork breaks the locks on the file; opening one costs 0.3 ms.
+    connection: sqlite3.Connection
+    process: int
+    file: tuple[int, int]
+
+
+class SqliteDatabase(Database):
+    """Idle connections are kept: the last one to close would copy the whole log into the file, and sync both.
+
+    A connection that crosses a fork breaks the locks on the file, so it is left to the process that opened it;
+    and when a backup was put in place of the file, the old one is written to no more.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._idle: list[_Open] = []  # threads share it: append and pop are atomic
+        weakref.finalize(self, _close, self._idle)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A snapshot on a connection."""
-        with closing(self.connect()) as connection:
-            session = SqliteSession(connection, self.file)
+        with self._session() as session:
             session.run("BEGIN")
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A turn to write."""
-        with closing(self.connect()) as connection:
-            session = SqliteSession(connection, self.file)
+        with self._session() as session:
             session.run("BEGIN IMMEDIATE")
-            yield session  # when the block raises, closing the connection undoes it
+            yield session
             session.run("COMMIT")
 
     def revision(self) -> str | None:
         """What Alembic noted in the database."""
         if not self.file.exists():
             return None
-        with closing(self.connect()) as connection:
-            session = SqliteSession(connection, self.file)
+        with self._session() as session:
             known = session.rows("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
             noted = session.rows("SELECT version_num FROM alembic_version") if known else []
             return str(noted[0][0]) if noted else None
@@ -77,7 +88,8 @@ class SqliteDatabase(Database):
             upgrade("sqlite://", self.connect, lock="BEGIN IMMEDIATE")
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Close the idle connections."""
+        _close(self._idle)
 
     def name_from(self, directory: Path) -> str:
         """The way to the file."""
@@ -86,12 +98,38 @@ class SqliteDatabase(Database):
     def connect(self) -> sqlite3.Connection:
         """A connection with the settings that every use of the ledger needs."""
         try:
-            connection = sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)
+            connection = sqlite3.connect(self.file, PATIENCE, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last decisions with the power
         except sqlite3.Error as error:
             raise _explain(error, self.file) from error
         return connection
+
+    @contextmanager
+    def _session(self) -> Iterator[SqliteSession]:
+        """A connection that goes back to the idle ones unless something went wrong: closing it undoes what it began."""
+        taken = self._take()
+        try:
+            yield SqliteSession(taken.connection, self.file)
+            if taken.connection.in_transaction:
+                taken.connection.execute("ROLLBACK")
+        except BaseException:
+            taken.connection.close()
+            raise
+        self._idle.append(taken)
+
+    def _take(self) -> _Open:
+        for _ in range(len(self._idle)):
+            with suppress(IndexError):  # another thread was quicker
+                idle = self._idle.pop(0)
+                if idle.process != os.getpid():
+                    self._idle.append(idle)
+                elif idle.file == _identity(self.file):
+                    return idle
+                else:
+                    idle.connection.close()
+        connection = self.connect()
+        return _Open(connection, os.getpid(), _identity(self.file))
 
     def _make_tables(self) -> bool:
         """Give an empty file every table at once, as the migrations would: importing Alembic takes 0.4 s."""
@@ -113,6 +151,22 @@ class SqliteDatabase(Database):
                 where=str(self.file),
                 hint="put the project on a local disk, or keep its ledger in PostgreSQL",
             )
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
+
+
+def _close(idle: list[_Open]) -> None:
+    """Close the connections that this process opened."""
+    mine = [one for one in idle if one.process == os.getpid()]
+    for one in mine:
+        idle.remove(one)
+        one.connection.close()
 
 
 def _wal(connection: sqlite3.Connection) -> str | None:
