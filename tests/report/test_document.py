@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from penstock.report import Document, Figure, Heading, Table, Text, cell, to_html, to_markdown
+from penstock.report import Document, Figure, Heading, Table, Text, agreed, cell, measured, to_html, to_markdown
 
 SHEET = Document(
     "Gates & more",
@@ -49,6 +49,25 @@ def test_html_escapes_and_needs_nothing_from_outside() -> None:
 )
 def test_cell(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.73879, "0.7388"),
+        (9_999.7, "10,000"),
+        (229_125.4, "229,125"),
+        (-5_037.2, "-5,037"),
+        (-0.0, "0"),
+        (1e-7, "1e-07"),
+    ],
+)
+def test_measurements_have_no_powers_of_ten_that_people_stumble_over(value: float, text: str) -> None:
+    assert measured(value) == text
+
+
+def test_an_agreed_number_keeps_every_digit() -> None:
+    assert [agreed(one) for one in (0.123456, 4500.0, 2e6, -0.0)] == ["0.123456", "4,500", "2,000,000", "0"]
 
 
 def test_columns_of_numbers_are_set_right_with_their_name_and_what_lacks() -> None:

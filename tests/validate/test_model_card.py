@@ -13,6 +13,7 @@ from penstock.report import to_html, to_markdown
 from penstock.validate import Evidence, Gate, card, judge, verdict
 from penstock.validate import record as recorded
 from penstock.validate.cases import CaseResult
+from penstock.validate.figures import calibration_figure
 from penstock.validate.measuring import Sample
 from penstock.validate.metrics import METRICS, metrics_for
 from penstock.validate.slices import cut
@@ -89,6 +90,22 @@ def test_a_handful_of_rows_still_makes_a_card(task: str) -> None:
     canonical_json(record)
     assert record["verdict"] == "UNDECIDED"
     assert "UNDECIDED" in to_html(card(record))
+
+
+def test_a_card_is_called_by_the_version_that_it_became() -> None:
+    assert to_markdown(card(record_of("binary"), "toy@3")).startswith("# toy@3: model card\n")
+    assert to_markdown(card(record_of("binary"))).startswith("# toy, bundle 111111111111: model card\n")
+
+
+def test_large_numbers_fit_into_the_picture_and_read_like_numbers() -> None:
+    bins = [
+        {"claimed": claimed, "value": claimed * 1.05, "low": claimed * 0.9, "high": claimed * 1.1, "n": 24}
+        for claimed in (104_153.0, 2_794_952.0)
+    ]
+    picture = ElementTree.fromstring(calibration_figure(bins, "regression").svg)
+    texts = {text.text: text.attrib for text in picture.iter() if text.tag.endswith("text")}
+    assert {"93,700", "1,580,000", "3,070,000", "predicted", "came true"} == set(texts)
+    assert all(float(at["x"]) >= 7 * len(text or "") for text, at in texts.items() if at["text-anchor"] == "end")
 
 
 def test_calibration_counts_every_row_once() -> None:

@@ -11,6 +11,7 @@ from penstock.errors import UsageError
 from penstock.ledger import Action, Alert, Deployment, ModelVersion, Reader, SeriesPoint, Version
 from penstock.objective import agreement
 from penstock.project import Config
+from penstock.report import agreed
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,11 @@ def _aims(config: Config) -> Iterator[tuple[str, str, float | None, float | None
     assert objective is not None
     for kpi in objective.kpis:
         if kpi.goal == "minimise":
-            yield kpi.metric, f"≤ {kpi.target:g}", None, kpi.target
+            yield kpi.metric, f"≤ {agreed(kpi.target)}", None, kpi.target
         else:
-            yield kpi.metric, f"≥ {kpi.target:g}", kpi.target, None
+            yield kpi.metric, f"≥ {agreed(kpi.target)}", kpi.target, None
     for metric, bound in objective.thresholds.items():
-        sides = [f"{sign} {limit:g}" for sign, limit in (("≥", bound.min), ("≤", bound.max)) if limit is not None]
+        sides = [f"{sign} {agreed(limit)}" for sign, limit in (("≥", bound.min), ("≤", bound.max)) if limit is not None]
         yield metric, ", ".join(sides), bound.min, bound.max
     if objective.slas.latency_p95:
         milliseconds = objective.slas.latency_p95 / timedelta(milliseconds=1)

@@ -250,7 +250,10 @@ class ValidateStep(StepApi):
         """The model card, from the evaluation's record alone."""
         from penstock.validate import card
 
-        return card(self._work.store.read_json(self.show(version).evaluation.record))
+        judged = self.show(version).evaluation
+        with self._work.ledger.read() as reader:
+            named = reader.find(ModelVersion, evaluation=judged.id, limit=1)
+        return card(self._work.store.read_json(judged.record), named[0].name if named else "")
 
 
 class DeliverStep(StepApi):

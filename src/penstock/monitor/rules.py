@@ -13,6 +13,7 @@ from datetime import datetime
 from penstock.ids import new_id
 from penstock.ledger import Alert, SeriesPoint
 from penstock.project import AlertRule
+from penstock.report import agreed, measured
 
 Points = Sequence[SeriesPoint]
 
@@ -28,7 +29,7 @@ class Change:
 def rule_name(rule: AlertRule) -> str:
     """`roc_auc below 0.68`, `psi above 0.2 for 2 windows`"""
     side, bound = _bound(rule)
-    name = f"{rule.metric} {side} {bound:g}"
+    name = f"{rule.metric} {side} {agreed(bound)}"
     return f"{name} for {rule.windows} windows" if rule.windows > 1 else name
 
 
@@ -99,14 +100,14 @@ def _crosses(rule: AlertRule, point: SeriesPoint) -> bool:
 
 def _within(rule: AlertRule) -> str:
     side, bound = _bound(rule)
-    return f"{'at most' if side == 'above' else 'at least'} {bound:g}"
+    return f"{'at most' if side == 'above' else 'at least'} {agreed(bound)}"
 
 
 def _told(point: SeriesPoint) -> str:
     """`psi of distance was 0.31 in the window from 2013-04-01 00:00, n = 26,318`"""
     subject = f" of {point.subject}" if point.subject else ""
     window = f"the window from {point.window_start:%Y-%m-%d %H:%M}, n = {point.n:,}"
-    return f"{point.metric}{subject} was {point.value:.4g} in {window}"
+    return f"{point.metric}{subject} was {measured(point.value)} in {window}"
 
 
 def _opened(rule: AlertRule, endpoint: str, point: SeriesPoint, now: datetime) -> Change:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from penstock.digest import short
 from penstock.objective.signing import Agreement
 from penstock.project import Objective, format_duration
-from penstock.report import Document, Heading, Table, Text
+from penstock.report import Document, Heading, Table, Text, agreed
 
 AIMS = {"minimise": "at most", "maximise": "at least"}
 
@@ -31,18 +31,18 @@ def _facts(objective: Objective) -> Iterator[tuple[str, object]]:
     yield "Serving", objective.serving
     yield "Predicted", f"{target.column}{event} ({target.task})"
     if costs := objective.costs:
-        yield "A missed event costs", f"{costs.false_negative:g} {costs.unit}".strip()
-        yield "A false alarm costs", f"{costs.false_positive:g} {costs.unit}".strip()
+        yield "A missed event costs", f"{agreed(costs.false_negative)} {costs.unit}".strip()
+        yield "A false alarm costs", f"{agreed(costs.false_positive)} {costs.unit}".strip()
 
 
 def _bounds(objective: Objective) -> Iterator[tuple[str, str]]:
     for kpi in objective.kpis:
-        yield f"{kpi.name} ({kpi.metric})", f"{AIMS[kpi.goal]} {kpi.target:g} {kpi.unit}".strip()
+        yield f"{kpi.name} ({kpi.metric})", f"{AIMS[kpi.goal]} {agreed(kpi.target)} {kpi.unit}".strip()
     for metric, bound in objective.thresholds.items():
         if bound.min is not None:
-            yield metric, f"at least {bound.min:g}"
+            yield metric, f"at least {agreed(bound.min)}"
         if bound.max is not None:
-            yield metric, f"at most {bound.max:g}"
+            yield metric, f"at most {agreed(bound.max)}"
     slas = objective.slas
     if slas.latency_p95:
         yield "latency, 95 of 100 requests", f"at most {format_duration(slas.latency_p95)}"
@@ -60,6 +60,6 @@ def _signatures(agreement: Agreement) -> Iterator[Text | Table]:
     else:
         yield Text("Nobody has signed this text yet: penstock objective sign --as NAME --role ROLE")
     if agreement.outdated:
-        yield Text(
-            f"{len(agreement.outdated)} earlier signatures are void: the objective has changed since.", note=True
-        )
+        count = len(agreement.outdated)
+        void = "1 earlier signature is void" if count == 1 else f"{count} earlier signatures are void"
+        yield Text(f"{void}: the objective has changed since.", note=True)

@@ -89,6 +89,16 @@ def to_html(document: Document) -> str:
     )
 
 
+def measured(value: float) -> str:
+    """A measurement as people write it, in four significant digits: 0.7388, 229,125; never 2.291e+05 or -0."""
+    return f"{value or 0.0:,.4g}" if abs(value) < 9_999.5 else f"{value:,.0f}"
+
+
+def agreed(value: float) -> str:
+    """A number that somebody has decided, with every digit: 0.64, 4,500, 2,000,000."""
+    return f"{value or 0.0:,.12g}"
+
+
 def cell(value: object) -> str:
     """A value as people write it: four significant digits, `yes` and `no`, a dash for nothing."""
     if value is None or value == "":
@@ -96,7 +106,7 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+        return measured(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

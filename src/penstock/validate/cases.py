@@ -24,6 +24,7 @@ from pydantic import ValidationError, model_validator
 from penstock.digest import digest_file
 from penstock.errors import ConfigError, Problem, did_you_mean
 from penstock.project import Document, Section, read_document
+from penstock.report import agreed, measured
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,11 +149,11 @@ def _broken(expect: Expectation, answer: Answer) -> Iterator[str]:
     if number is None:
         return
     if expect.value is not None and abs(number - expect.value) > expect.tolerance:
-        yield f"answered {number:.4g}, expected {expect.value:g} ± {expect.tolerance:g}"
+        yield f"answered {measured(number)}, expected {agreed(expect.value)} ± {agreed(expect.tolerance)}"
     if expect.min is not None and number < expect.min:
-        yield f"answered {number:.4g}, expected at least {expect.min:g}"
+        yield f"answered {measured(number)}, expected at least {agreed(expect.min)}"
     if expect.max is not None and number > expect.max:
-        yield f"answered {number:.4g}, expected at most {expect.max:g}"
+        yield f"answered {measured(number)}, expected at most {agreed(expect.max)}"
 
 
 def _improbable(expected: Range, answer: Answer) -> Iterator[str]:

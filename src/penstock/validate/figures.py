@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from penstock.report import Figure
+from penstock.report import Figure, measured
 
 INK, SOFT, GOOD, BAD = "#1c2733", "#9aa7b4", "#11734b", "#b3261e"
-SIZE, EDGE = 320, 46
+SIZE, EDGE, TOP, LETTER = 260, 46, 32, 7
 ROW, LABELS, WIDTH = 22, 190, 620
 
 
@@ -15,19 +15,23 @@ def calibration_figure(bins: Sequence[Mapping[str, Any]], task: str) -> Figure:
     """What came true over what was predicted; on the diagonal a prediction keeps its word."""
     ends = [number for b in bins for number in (b["claimed"], b["value"], b["low"], b["high"]) if number is not None]
     low, high = (0.0, 1.0) if task != "regression" else (min(ends), max(ends))
-    place = _scale(low, high, EDGE, SIZE - 12)
+    ticks = [(at, _tick(at)) for at in (low, (low + high) / 2, high)]
+    left = max(EDGE, 14 + LETTER * max(len(text) for _, text in ticks))
+    across, up = _scale(low, high, left, left + SIZE), _scale(low, high, SIZE + TOP, TOP)
     parts = [
-        _line(place(low), SIZE - place(low), place(high), SIZE - place(high), SOFT, dashed=True),
-        *(_text(place(x), SIZE - EDGE + 18, f"{x:.3g}", "middle") for x in _ticks(low, high)),
-        *(_text(EDGE - 8, SIZE - place(y) + 4, f"{y:.3g}", "end") for y in _ticks(low, high)),
-        _text((EDGE + SIZE) / 2, SIZE - 8, "predicted", "middle"),
+        _line(across(low), up(low), across(high), up(high), SOFT, dashed=True),
+        *(_text(across(x), SIZE + TOP + 20, text, "middle") for x, text in ticks),
+        *(_text(left - 10, up(y) + 4, text, "end") for y, text in ticks),
+        _text(left + SIZE / 2, SIZE + TOP + 38, "predicted", "middle"),
+        _text(left - 10, TOP - 14, "came true", "end" if left > EDGE else "middle"),
     ]
     for b in bins:
-        x = place(b["claimed"])
+        x = across(b["claimed"])
         if b["low"] is not None:
-            parts.append(_line(x, SIZE - place(b["low"]), x, SIZE - place(b["high"]), INK))
-        parts.append(f'<circle cx="{x:.1f}" cy="{SIZE - place(b["value"]):.1f}" r="4" fill="{INK}"/>')
-    return Figure(_svg(SIZE, SIZE, parts), "What came true over what was predicted, with 95 % intervals.")
+            parts.append(_line(x, up(b["low"]), x, up(b["high"]), INK))
+        parts.append(f'<circle cx="{x:.1f}" cy="{up(b["value"]):.1f}" r="4" fill="{INK}"/>')
+    caption = "What came true over what was predicted, with 95 % intervals."
+    return Figure(_svg(2 * left + SIZE, SIZE + TOP + EDGE, parts), caption)
 
 
 def slice_figure(gate: Mapping[str, Any]) -> Figure:
@@ -37,12 +41,12 @@ def slice_figure(gate: Mapping[str, Any]) -> Figure:
     bound = gate["limit"] if gate["kind"] == "bound" else None
     ends += [bound] if bound is not None else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    place = _scale(low, high, LABELS, WIDTH - 20)
+    place = _scale(low, high, LABELS, WIDTH - 40)
     height = ROW * (len(gate["table"]) + 1) + 8
     parts = [] if bound is None else [_line(place(bound), 4, place(bound), height - ROW, SOFT, dashed=True)]
     for index, row in enumerate(gate["table"]):
         parts += _slice_row(row, ROW * index + ROW // 2 + 6, place)
-    parts += [_text(place(x), height - 4, f"{x:.3g}", "middle") for x in (low, high)]
+    parts += [_text(place(x), height - 4, _tick(x), "middle") for x in (low, high)]
     small = "; grey: too few rows to judge" if any(not row["judged"] for row in gate["table"]) else ""
     return Figure(_svg(WIDTH, height, parts), f"{gate['name']}: {gate['metric']} with simultaneous intervals{small}.")
 
@@ -63,8 +67,8 @@ def _scale(low: float, high: float, start: float, end: float) -> Any:
     return lambda value: start + (end - start) * (value - low) / width
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    return [low, (low + high) / 2, high]
+def _tick(value: float) -> str:
+    return measured(float(f"{value:.3g}"))
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, colour: str, *, dashed: bool = False) -> str:

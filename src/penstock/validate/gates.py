@@ -20,6 +20,7 @@ from penstock.digest import digest_value
 from penstock.errors import ConfigError, Problem
 from penstock.project import Config, Objective, format_duration
 from penstock.project import Gate as Declared
+from penstock.report import agreed
 from penstock.validate.measuring import Goal
 from penstock.validate.metrics import METRICS
 
@@ -88,7 +89,7 @@ def _thresholds(objective: Objective) -> Iterator[Gate]:
 def _kpis(objective: Objective) -> Iterator[Gate]:
     for kpi in objective.kpis:
         rule, words = _KPI_RULES[kpi.goal]
-        name = f"{kpi.name} {words} {kpi.target:g} {kpi.unit}".strip()
+        name = f"{kpi.name} {words} {agreed(kpi.target)} {kpi.unit}".strip()
         yield Gate(name, f"objective.kpis.{kpi.name}", "bound", kpi.metric, rule, kpi.target, kpi.goal)
 
 
@@ -113,10 +114,10 @@ def _declared(config: Config, goals: Mapping[str, Goal]) -> Iterator[Gate]:
         settings = {**_settings(gate), "goal": goals.get(metric, "none")}
         if gate.against and gate.rule:
             words = "no worse than" if gate.rule == "non_inferior" else "better than"
-            name = f"{metric} {words} {gate.against}" + (f" by {gate.margin:g}" if gate.margin else "")
+            name = f"{metric} {words} {gate.against}" + (f" by {agreed(gate.margin)}" if gate.margin else "")
             yield Gate(name + _in_slices(gate), origin, gate.against, metric, gate.rule, gate.margin, **settings)
         elif gate.max_gap is not None:
-            name = f"{metric} gap by {gate.by} at most {gate.max_gap:g}"
+            name = f"{metric} gap by {gate.by} at most {agreed(gate.max_gap)}"
             yield Gate(name + _in_slices(gate), origin, "gap", metric, "max_gap", gate.max_gap, **settings)
         else:
             for bound in _bounds(origin, metric, gate.min, gate.max):
@@ -136,9 +137,9 @@ def _settings(gate: Declared) -> dict[str, Any]:
 def _bounds(origin: str, metric: str, least: float | None, most: float | None) -> Iterator[Gate]:
     """A gate for each side that is bounded."""
     if least is not None:
-        yield Gate(f"{metric} at least {least:g}", origin, "bound", metric, "min", least)
+        yield Gate(f"{metric} at least {agreed(least)}", origin, "bound", metric, "min", least)
     if most is not None:
-        yield Gate(f"{metric} at most {most:g}", origin, "bound", metric, "max", most)
+        yield Gate(f"{metric} at most {agreed(most)}", origin, "bound", metric, "max", most)
 
 
 def _in_slices(gate: Declared) -> str:

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.project import format_duration
+from penstock.report import agreed, measured
 from penstock.stats import UNKNOWN, Interval, difference, more_rows, quantile
 from penstock.validate.cases import CaseResult
 from penstock.validate.gates import Gate, Kind
@@ -156,8 +157,8 @@ def _advantage(gate: Gate, raised: Interval, reference: float, rows: int) -> Jud
     else:
         outcome = "FAIL" if advantage.high <= bound else "UNDECIDED"
     reason = (
-        f"{'better' if advantage.value >= 0 else 'worse'} by {_number(abs(advantage.value))} than the {gate.kind}'s "
-        f"{_number(reference)}; {_confidence(gate)} interval of the advantage {_span(advantage)}"
+        f"{'better' if advantage.value >= 0 else 'worse'} by {measured(abs(advantage.value))} than the {gate.kind}'s "
+        f"{measured(reference)}; {_confidence(gate)} interval of the advantage {_span(advantage)}"
     )
     if outcome == "UNDECIDED":
         reason += _more(advantage, bound, rows)
@@ -185,7 +186,7 @@ def _widest(gate: Gate, groups: Groups, estimates: Mapping[int, Interval], rows:
 
     def apart(a: int, b: int) -> tuple[Interval, str]:
         high, low = (a, b) if estimates[a].value >= estimates[b].value else (b, a)
-        words = ", ".join(f"{groups.names[code]} {_number(estimates[code].value)}" for code in (high, low))
+        words = ", ".join(f"{groups.names[code]} {measured(estimates[code].value)}" for code in (high, low))
         return difference(estimates[high], estimates[low]), words
 
     pairs = [apart(a, b) for a, b in combinations(estimates, 2)]
@@ -285,9 +286,9 @@ def _held_against(gate: Gate, estimate: Interval, bound: float, rows: int) -> Ju
         outcome: Outcome = "PASS"
     else:
         outcome = "FAIL" if oriented.high < limit else "UNDECIDED"
-    reason = f"{_number(estimate.value)}, {_confidence(gate)} interval {_span(estimate)}"
+    reason = f"{measured(estimate.value)}, {_confidence(gate)} interval {_span(estimate)}"
     if outcome == "UNDECIDED":
-        reason += f", which still holds {_number(bound)}{_more(estimate, bound, rows)}"
+        reason += f", which still holds {agreed(bound)}{_more(estimate, bound, rows)}"
     return Judgement(gate, outcome, reason, rows, estimate, bound)
 
 
@@ -321,11 +322,7 @@ def _confidence(gate: Gate) -> str:
 def _span(estimate: Interval) -> str:
     if not isfinite(estimate.low) and not isfinite(estimate.high):
         return "unknown"
-    return f"{_number(estimate.low)} to {_number(estimate.high)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{measured(estimate.low)} to {measured(estimate.high)}"
 
 
 def _ms(seconds: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.digest import short
-from penstock.report import Document, Figure, Heading, Table, Text
+from penstock.report import Document, Figure, Heading, Table, Text, agreed, measured
 from penstock.validate.figures import calibration_figure, slice_figure
 
 Block = Figure | Heading | Table | Text
@@ -18,8 +18,8 @@ IF_NOT = {"block": "blocks", "warn": "warns"}
 GOALS = {"maximise": "more", "minimise": "less", "zero": "closer to 0", "none": ""}
 
 
-def card(record: Mapping[str, Any]) -> Document:
-    """The card of a recorded evaluation."""
+def card(record: Mapping[str, Any], version: str = "") -> Document:
+    """The card of a recorded evaluation; of `version`, `flight-delay@3`, where it has become one."""
     bundle = record["bundle"]
     blocks: list[Block] = [
         Text(f"{record['verdict']}. {VERDICTS[record['verdict']]}"),
@@ -36,7 +36,8 @@ def card(record: Mapping[str, Any]) -> Document:
         Heading("Where it comes from"),
         Table(("", ""), list(_origin(record))),
     ]
-    return Document(f"{record['model']}: model card of {short(bundle['digest'])}", blocks)
+    title = version or f"{record['model']}, bundle {short(bundle['digest'])}"
+    return Document(f"{title}: model card", blocks)
 
 
 def _identity(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
@@ -55,8 +56,8 @@ def _purpose(objective: Mapping[str, Any]) -> Iterator[Block]:
     yield Text(objective["problem"])
     rows = [("Decision", objective["decision"]), ("Owner", objective["owner"])]
     if costs := objective["costs"]:
-        rows.append(("A missed event costs", f"{costs['false_negative']:g} {costs['unit']}".strip()))
-        rows.append(("A false alarm costs", f"{costs['false_positive']:g} {costs['unit']}".strip()))
+        rows.append(("A missed event costs", f"{agreed(costs['false_negative'])} {costs['unit']}".strip()))
+        rows.append(("A false alarm costs", f"{agreed(costs['false_positive'])} {costs['unit']}".strip()))
     yield Table(("", ""), rows)
 
 
@@ -143,10 +144,10 @@ def _lineage(value: object) -> object:
 
 def _estimate(numbers: Mapping[str, float | None]) -> str:
     value = numbers["value"]
-    return "–" if value is None else f"{value:.4g} ({span(numbers)})"
+    return "–" if value is None else f"{measured(value)} ({span(numbers)})"
 
 
 def span(numbers: Mapping[str, Any]) -> str:
     """`0.662 to 0.680`, or a dash where nothing is known."""
     low, high = numbers["low"], numbers["high"]
-    return "–" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    return "–" if low is None or high is None else f"{measured(low)} to {measured(high)}"
