@@ -7,6 +7,7 @@ values that results is typed, and checked between its sections.
 import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path as FilePath
@@ -219,9 +220,24 @@ def _check(document: Document) -> tuple[Config | None, list[Problem]]:
 
 def _typed(values: Any) -> tuple[Config | None, ValidationError | None]:
     try:
-        return Config.model_validate(values), None
+        with _without_plugins():
+            return Config.model_validate(values), None
     except ValidationError as error:
         return None, error
+
+
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Looking for pydantic's plugins takes as long as checking a project file, which is no business of theirs."""
+    before = os.environ.get("PYDANTIC_DISABLE_PLUGINS")
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYDANTIC_DISABLE_PLUGINS"]
+        else:
+            os.environ["PYDANTIC_DISABLE_PLUGINS"] = before
 
 
 def _repaired(document: Document, unknown: Mapping[Path, str | None]) -> Document:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from penstock.digest import digest_file, digest_value
@@ -70,19 +71,26 @@ def _files_of(root: Path, name: str) -> Iterator[Path]:
             yield path
 
 
-def _imports(file: Path, root: Path, package: tuple[str, ...]) -> Iterator[str]:
-    """The absolute names that a file imports. `from a import b` may mean the module `a.b`."""
+def _imports(file: Path, root: Path, package: tuple[str, ...]) -> tuple[str, ...]:
+    """The absolute names that a file imports."""
     try:
-        tree = ast.parse(file.read_bytes(), filename=str(file))
+        return _imported(file.read_bytes(), package)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         where = f"{file.relative_to(root)}:{line}"
         raise FunctionError(f"not Python: {getattr(error, 'msg', None) or error}", where=where) from None
-    for node in ast.walk(tree):
+
+
+@lru_cache(maxsize=256)  # each function of a project asks again for the same few files
+def _imported(source: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
+    """What a source imports, in `package`. `from a import b` may mean the module `a.b`."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = list(package[: len(package) - node.level + 1]) if node.level else []
             start = ".".join([*base, *([node.module] if node.module else [])])
-            yield from ([start] if start else [])
-            yield from (f"{start}.{alias.name}".lstrip(".") for alias in node.names if alias.name != "*")
+            names += [start] if start else []
+            names += [f"{start}.{alias.name}".lstrip(".") for alias in node.names if alias.name != "*"]
+    return tuple(names)
