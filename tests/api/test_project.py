@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,7 @@ import toy
 from penstock import Project
 from penstock.deliver.serving_state import Applied, read_applied, server_running
 from penstock.errors import UsageError
+from penstock.ledger import SeriesPoint
 
 ROW = {"parcel_id": "new-1", "sent": "2024-01-20T10:00:00", "depot": "south", "weight": 9.5, "express": False}
 
@@ -89,6 +90,19 @@ def test_status_tells_what_runs_why_and_what_is_next(project: Project) -> None:
     assert names["objective signed"]
     assert not names["monitoring"]
     assert after.maturity.level in (0, 1)
+
+
+def test_a_number_of_few_rows_says_nothing(served: Project) -> None:
+    few, many = (
+        SeriesPoint("parcels", "roc_auc", "", start, start + timedelta(days=1), "*", 0.4, n, start)
+        for start, n in ((datetime(2024, 2, 2, tzinfo=UTC), 3), (datetime(2024, 2, 1, tzinfo=UTC), 200))
+    )
+    with served._workspace.ledger.write() as tx:
+        tx.put(few)
+    assert [(number.holds, number.n) for number in served.status().numbers] == [(None, 3)]
+    with served._workspace.ledger.write() as tx:
+        tx.put(many)
+    assert [(number.holds, number.n) for number in served.status().numbers] == [(False, 200)]
 
 
 def test_a_fresh_project_has_a_status(tmp_path: Path) -> None:

@@ -213,6 +213,15 @@ def test_alerts_open_once_last_and_end(live: Project) -> None:
     assert {node.kind for node in watched.trace(f"alert:{opened.id}").upstream} >= {"model", "data", "run"}
 
 
+def test_a_look_says_what_waits_and_which_rules_have_too_few_rows(live: Project) -> None:
+    log(live, answer(live, february(36)))
+    patient = with_settings(live, "monitor.alerts=[{metric: volume, below: 1}, {metric: roc_auc, below: 0, min_n: 5}]")
+    found = patient.monitor.look(now=noon(2))
+    assert found.open_until == datetime(2024, 2, 3, tzinfo=UTC)
+    assert found.unjudged == ("volume below 1: no window has 100 rows",)
+    assert patient.monitor.look(now=noon(3)).open_until is None
+
+
 def test_two_processes_may_look_at_once(live: Project) -> None:
     rows = february(240)
     log(live, [*answer(live, rows), *outcomes(rows)])

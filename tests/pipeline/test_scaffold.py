@@ -396,3 +396,28 @@ def test_any_column_name_survives_yaml_and_python(columns: list[str]) -> None:
     assert document.problems == ()
     assert document.values == {"a": columns, "b": columns[0]}
     assert ast.literal_eval(python_list(columns)) == columns
+
+
+@pytest.mark.parametrize(
+    ("minutes", "window", "said"),
+    [
+        (10, "1d", "about 144 rows a day"),
+        (90, "1w", "about 112 rows a week"),
+        (400, "1mo", "about 108 rows a month"),
+        (4_000, "1mo", "about 11 rows a month"),
+        (None, "1d", "a day with fewer than 100 answers"),
+    ],
+)
+def test_a_window_has_rows_enough_for_an_alert(tmp_path: Path, minutes: int | None, window: str, said: str) -> None:
+    """Windows of a day with 14 rows each would never open one, and say nothing."""
+    rows = [[i * 37 % 11, datetime(2024, 1, 1) + timedelta(minutes=i * (minutes or 1)), i % 2] for i in range(300)]
+    file = write_csv(tmp_path / "rows.csv", ["x", "at", "y"], rows)
+    _, project = made(tmp_path, file, "y", **({"time": "at"} if minutes else {}))
+    assert project.config.monitor.window == window
+    assert said in (tmp_path / "made" / "penstock.yaml").read_text()
+
+
+def test_large_numbers_are_written_as_people_write_them(tmp_path: Path) -> None:
+    rows = [[i * 37 % 11, 250_000 + 1_234.5 * (i * 37 % 211)] for i in range(400)]
+    made(tmp_path, write_csv(tmp_path / "rows.csv", ["x", "price"], rows), "price")
+    assert "e+0" not in (tmp_path / "made" / "penstock.yaml").read_text()

@@ -13,6 +13,9 @@ from penstock.objective import agreement
 from penstock.project import Config
 from penstock.report import agreed
 
+RECENT = 32  # windows
+MIN_ROWS = 100  # the default of `min_n`
+
 
 @dataclass(frozen=True)
 class Production:
@@ -26,12 +29,15 @@ class Production:
 
 @dataclass(frozen=True)
 class Number:
-    """A monitored number of the last window against the objective."""
+    """A monitored number against the objective, of the newest window that has rows enough to judge by.
+
+    holds   None when no window has: the newest one is told, and says nothing yet
+    """
 
     metric: str
     value: float
     aim: str
-    holds: bool
+    holds: bool | None
     window_start: datetime
     n: int
 
@@ -114,7 +120,7 @@ def _candidate(reader: Reader, config: Config) -> ModelVersion | None:
 
 
 def _numbers(reader: Reader, config: Config) -> Iterator[Number]:
-    """The newest point of every metric that the objective bounds."""
+    """Every metric that the objective bounds."""
     if config.objective is None:
         return
     for metric, aim, low, high in _aims(config):
@@ -125,12 +131,21 @@ def _numbers(reader: Reader, config: Config) -> Iterator[Number]:
             subject="",
             model="*",
             order_by="-window_start",
-            limit=1,
+            limit=RECENT,
         )
-        if points:
-            value = points[0].value
-            holds = (low is None or value >= low) and (high is None or value <= high)
-            yield Number(metric, value, aim, holds, points[0].window_start, points[0].n)
+        least = _least_rows(config, metric)
+        enough = [point for point in points if point.n >= least]
+        for point in (enough or points)[:1]:
+            holds = (low is None or point.value >= low) and (high is None or point.value <= high)
+            yield Number(metric, point.value, aim, holds if enough else None, point.window_start, point.n)
+
+
+def _least_rows(config: Config, metric: str) -> int:
+    """What the alerts on the metric ask for; what an alert asks for by default where there is none."""
+    kpis = config.objective.kpis if config.objective else ()
+    names = {metric, *(kpi.name for kpi in kpis if kpi.metric == metric)}
+    asked = [rule.min_n for rule in config.monitor.alerts if rule.metric in names]
+    return min(asked, default=MIN_ROWS)
 
 
 def _aims(config: Config) -> Iterator[tuple[str, str, float | None, float | None]]:

@@ -28,6 +28,11 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def _count(number: int, noun: str) -> str:
+    """`1 label`, `2,000 labels`"""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def when(moment: datetime | None) -> str:
     """2013-04-01 06:00"""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
@@ -82,7 +87,7 @@ def turn(result: Any) -> None:
         say(f"next: penstock validate show {result.version.number}")
     else:
         typer.secho("the gates refuse this model; it was not registered", fg="red", bold=True)
-        say("next: penstock validate show   # every number; then change data, features or parameters and run again")
+        say("next: penstock validate card   # every number; then change data, features or parameters and run again")
 
 
 def gates(results: Sequence[Any]) -> None:
@@ -97,6 +102,8 @@ def gates(results: Sequence[Any]) -> None:
 
 def status(state: Any) -> None:
     """The loop at a glance."""
+    from penstock.report import cell
+
     typer.secho(state.project, bold=True)
     if state.production:
         version = state.production.version
@@ -116,9 +123,10 @@ def status(state: Any) -> None:
         created = when(version.created_at)
         say(f"  data         {version.dataset}@{short(version.commit)}, {version.rows:,} rows, {created}")
     for number in state.numbers:
-        mark = typer.style("✓", fg="green") if number.holds else typer.style("✗", fg="red")
+        mark, colour = MARKS[{True: "PASS", False: "FAIL", None: "UNDECIDED"}[number.holds]]
         window = f"window from {number.window_start:%Y-%m-%d}, n = {number.n:,}"
-        say(f"  {mark} {number.metric:<18} {number.value:.4g}  ({number.aim}; {window})")
+        few = ", too few to say" if number.holds is None else ""
+        say(f"  {typer.style(mark, fg=colour)} {number.metric:<18} {cell(number.value)}  ({number.aim}; {window}{few})")
     for alert in state.alerts[:8]:
         typer.secho(
             f"  ! {alert.severity:<5} {alert.rule}: {alert.message}", fg="red" if alert.severity == "page" else "yellow"
@@ -159,6 +167,8 @@ def signed(given: Any) -> None:
 
 def trace(found: Any) -> None:
     """A lineage as two lists, nearest first."""
+    from penstock.report import cell
+
     typer.secho(f"{found.start.kind} {found.start.label}", bold=True, nl=False)
     say(f"  {found.start.detail}")
     if found.prediction:
@@ -169,8 +179,13 @@ def trace(found: Any) -> None:
         answer = {
             name: prediction[name] for name in ("label", "score", "probabilities") if prediction[name] is not None
         }
-        say(f"  answer    {_pairs(answer)}")
-        say(f"  truth     {prediction['truth'] if prediction['truth'] is not None else 'not known yet'}")
+        truth = prediction["truth"]
+        if "label" not in answer:  # a regression: its score is the answer
+            say(f"  answer    {cell(prediction['score'])}")
+            truth = None if truth is None else cell(float(truth))
+        else:
+            say(f"  answer    {_pairs(answer)}")
+        say(f"  truth     {'not known yet' if truth is None else truth}")
     for title, nodes in (("made from", found.upstream), ("led to", found.downstream)):
         if nodes:
             say(f"{title}:")
@@ -180,9 +195,10 @@ def trace(found: Any) -> None:
 
 
 def _nodes(nodes: Sequence[Any], most: int = 40) -> None:
+    width = max(28, *(len(one.label) for one in nodes[:most]))
     for one in nodes[:most]:
         reason = f" — {one.reason}" if one.reason else ""
-        say(f"  {one.kind:<12} {one.label:<28} {when(one.at):<17} {one.detail}{reason}")
+        say(f"  {one.kind:<12} {one.label:<{width}} {when(one.at):<17} {one.detail}{reason}")
     if len(nodes) > most:
         say(f"  and {len(nodes) - most} more")
 
@@ -230,6 +246,10 @@ def ticked(done: Any) -> None:
     say(f"{done.action.kind} {done.action.state}: {done.action.reason}")
     for lack in done.action.outcome.get("lacks", []):
         say(f"  {lack}")
+    if done.action.state == "registered" and done.turn and done.turn.version:
+        version = done.turn.version
+        say(f"{version.name} passed every gate and is a candidate")
+        say(f"next: penstock promote {version.number}   # or look first: penstock validate card {version.number}")
 
 
 # --- 2 data ---
@@ -399,8 +419,14 @@ def refreshed(deployment: Any) -> None:
 
 def look(found: Any) -> None:
     """What a look found."""
-    read = f"{found.compacted.predictions:,} predictions and {found.compacted.feedback:,} labels read"
-    say(f"{read}, {len(found.points):,} numbers measured")
+    read = (
+        f"{_count(found.compacted.predictions, 'new prediction')} and {_count(found.compacted.feedback, 'new label')}"
+    )
+    say(f"{read}; {_count(len(found.points), 'number')} measured")
+    if found.open_until:
+        say(f"the window that ends {when(found.open_until)} UTC is measured when it is over")
+    for rule in found.unjudged:
+        say(f"not judged: {rule}")
     tick_line(type("Seen", (), {"look": found, "action": None}))
 
 
@@ -424,13 +450,19 @@ def predictions(found: Any) -> None:
     """Logged predictions, in what a person looks for; `trace` shows one whole."""
     names = {"id": "id", "at": "at (UTC)", "model": "model", "key": "key", "label": "answer", "score": "score"}
     columns = [name for name in (*names, "truth") if name in found.columns]
+    if found.height and found["label"].null_count() == found.height:  # a regression: its score is the answer
+        columns.remove("label")
+        names["score"] = "answer"
+        found = found.cast({"truth": float})
     rows = [[when(v) if isinstance(v, datetime) else v for v in row] for row in found.select(columns).rows()]
     table([names.get(name, name) for name in columns], rows, empty="no predictions yet: penstock serve")
 
 
 def feedback(count: Any) -> None:
     """Labels taken."""
-    say(f"{count:,} labels taken")
+    say(f"{_count(count, 'label')} taken")
+    if count:
+        say("next: penstock monitor look   # or: penstock improve tick")
 
 
 def actions(found: Any) -> None:

@@ -52,7 +52,7 @@ def feedback_rows(given: pl.DataFrame, where: str, received: datetime, target: "
     rows = rows.filter(pl.col("label").is_not_null())
     if problems := list(_problems(rows, target)):
         more = [f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise UsageError("; ".join([*problems[:SHOWN], *more]), where=where, hint="no row was taken")
+        raise UsageError("no row was taken: " + "; ".join([*problems[:SHOWN], *more]), where=where)
     return rows.drop("row")
 
 

@@ -1,5 +1,6 @@
 """Alerts opened, moved on and resolved, as one decision."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.data import head
@@ -13,7 +14,15 @@ from penstock.project import AlertRule, Config, ProjectFile
 LOOK_BACK = 32  # windows that are read for a rule beyond those it asks for; the ones with few rows are skipped
 
 
-def judge_windows(project: ProjectFile, ledger: Ledger, now: datetime) -> list[Change]:
+@dataclass(frozen=True)
+class Judged:
+    """Alerts that changed; `unjudged` are the rules that were measured, but never in a window of `min_n` rows."""
+
+    changes: tuple[Change, ...]
+    unjudged: tuple[AlertRule, ...]
+
+
+def judge_windows(project: ProjectFile, ledger: Ledger, now: datetime) -> Judged:
     """Judge every rule by the windows that are over at `now`, and write what follows."""
     config = project.config
     endpoint = config.deliver.endpoint
@@ -26,7 +35,8 @@ def judge_windows(project: ProjectFile, ledger: Ledger, now: datetime) -> list[C
                 _tie(tx, change.alert)
         if config.monitor.webhook:
             _post(tx, endpoint, [change.alert for change in changes if change.news])
-    return changes
+    unjudged = (rule for rule, points in rules if points and all(point.n < rule.min_n for point in points))
+    return Judged(tuple(changes), tuple(unjudged))
 
 
 def history(reader: Reader, config: Config, rule: AlertRule, now: datetime) -> list[SeriesPoint]:

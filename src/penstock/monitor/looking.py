@@ -8,6 +8,7 @@ from penstock.monitor.alerting import judge_windows
 from penstock.monitor.compaction import Compacted, compact
 from penstock.monitor.measuring import measure_windows
 from penstock.monitor.routes import notify
+from penstock.monitor.rules import rule_name
 from penstock.project import ProjectFile
 from penstock.store import Store
 
@@ -19,6 +20,8 @@ class Look:
     points             what was measured, in this look
     opened, resolved   alerts that changed
     notices            problems that did not stop the look: a damaged log, a webhook that does not answer
+    open_until         when the next window ends that has rows; it is measured then
+    unjudged           rules that no window has rows enough for, in words
     """
 
     compacted: Compacted
@@ -26,6 +29,8 @@ class Look:
     opened: tuple[Alert, ...]
     resolved: tuple[Alert, ...]
     notices: tuple[str, ...]
+    open_until: datetime | None
+    unjudged: tuple[str, ...]
 
 
 def look(project: ProjectFile, ledger: Ledger, store: Store, *, now: datetime) -> Look:
@@ -37,13 +42,15 @@ def look(project: ProjectFile, ledger: Ledger, store: Store, *, now: datetime) -
     """
     compacted = compact(project, ledger, store)
     measured = measure_windows(project, ledger, store, now)
-    changes = judge_windows(project, ledger, now)
+    judged = judge_windows(project, ledger, now)
     told = notify(project, ledger)
-    news = [change.alert for change in changes if change.news]
+    news = [change.alert for change in judged.changes if change.news]
     return Look(
         compacted=compacted,
         points=measured.points,
         opened=tuple(alert for alert in news if alert.state == "firing"),
         resolved=tuple(alert for alert in news if alert.state == "resolved"),
         notices=(*compacted.damaged, *measured.notices, *told),
+        open_until=measured.open_until,
+        unjudged=tuple(f"{rule_name(rule)}: no window has {rule.min_n:,} rows" for rule in judged.unjudged),
     )

@@ -72,10 +72,11 @@ class Logged:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured, and what could not be, in words."""
+    """What was measured, and what could not be, in words; `open_until` as in `Progress`."""
 
     points: tuple[SeriesPoint, ...] = ()
     notices: tuple[str, ...] = ()
+    open_until: datetime | None = None
 
 
 def measure_windows(project: ProjectFile, ledger: Ledger, store: Store, now: datetime) -> Measured:
@@ -106,7 +107,7 @@ def measure_windows(project: ProjectFile, ledger: Ledger, store: Store, now: dat
                 break
             tx.put(*found, moved)
         points, cursor = [*points, *found], moved
-    return Measured(tuple(points), tuple(meter.notices))
+    return Measured(tuple(points), tuple(meter.notices), progress.open_until(now))
 
 
 class Meter:

@@ -88,6 +88,11 @@ class Progress:
         stages = ((window, _stage(window, now, labels_after)) for window in windows)
         return [(window, stage) for window, stage in stages if stage > self.waiting[window.start]]
 
+    def open_until(self, now: datetime) -> datetime | None:
+        """When the first window ends that has rows and is not over; None when there is none."""
+        ends = (window_of(start, self.every).end for start in self.waiting)
+        return min((end for end in ends if end > now), default=None)
+
     def measured(self, done: Sequence[tuple[Window, Stage]]) -> "Progress":
         """After these windows were measured so far."""
         stages = {**self.waiting, **{window.start: stage for window, stage in done}}

@@ -6,12 +6,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.pipeline.columns import Columns, Repairs
 from penstock.pipeline.targets import LEAST_ROWS, Goal
 from penstock.project import FILE_NAME
+from penstock.report import measured
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 SMALL = 1_000  # rows below which the model is kept simple and more of them are held out
 JUDGED = 30  # rows from which on the objective's own gates decide something
 FEW_GROUPS = 12
+MIN_ROWS = 100  # of a window, for an alert
+WINDOWS = {"1d": ("day", 1), "1w": ("week", 7), "1mo": ("month", 30)}
 WIDTH = 100
 PARAMS = (
     "max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization", "early_stopping",
@@ -106,6 +110,7 @@ def _settings(look: Look) -> dict[str, Any]:
     columns, goal = look.columns, look.goal
     thresholds = _thresholds(goal)
     enough = look.judged >= JUDGED
+    window, window_why = _window(look)
     lists = {"COMMAS": look.repairs.commas, "MIXED": look.repairs.mixed, "DECIMALS": look.repairs.decimals}
     lists |= {
         "UNKNOWN": look.repairs.unknown,
@@ -133,6 +138,8 @@ def _settings(look: Look) -> dict[str, Any]:
         "holdout": f"{'last' if columns.time else 'random'} {look.share:.0%}",
         "slices": list(_slices(look)),
         "alert": _alert(goal),
+        "window": window,
+        "window_why": window_why,
         "alert_metric": "rmse" if goal.task == "regression" else thresholds[0][0],
     }
 
@@ -151,7 +158,7 @@ def _gates(look: Look, bounds: Sequence[tuple[str, str, str]]) -> Iterator[Remar
     rows = f"min_n: {min(100, max(5, look.judged // 2))}"
     number = look.goal.task == "regression"
     metric, naive = ("rmse", "the mean") if number else ("log_loss", "each class's share")
-    margin = f"{look.goal.spread * 0.02:.2g}" if number else "0.02"
+    margin = _rounded(look.goal.spread * 0.02, 2) if number else "0.02"
     for name, bound, why in bounds:
         yield f"{{metric: {name}, {bound[1:-1]}, {rows}}}", why
     yield (
@@ -180,9 +187,30 @@ def _slices(look: Look) -> Iterator[str]:
 
 def _alert(goal: Goal) -> str:
     if goal.task == "regression":
-        return f"{{metric: rmse, above: {goal.spread:.4g}, severity: page}}   # worse than always answering the mean"
+        bound = _rounded(goal.spread, 4)
+        return f"{{metric: rmse, above: {bound}, severity: page}}   # worse than always answering the mean"
     metric, bound, _ = _thresholds(goal)[0]
     return f"{{metric: {metric}, below: {bound[6:-1]}, severity: page}}"
+
+
+def _window(look: Look) -> Remarked:
+    """The shortest window that has rows enough for an alert, at the pace of the file."""
+    times = look.frame[look.columns.time].drop_nulls() if look.columns.time else None
+    span = (times.max() - times.min()) / timedelta(days=1) if times is not None and len(times) > 1 else 0  # type: ignore[operator]
+    if not span:
+        return "1d", "a day with fewer than 100 answers (`min_n`) opens no alert"
+    pace = look.frame.height / span
+    name, (unit, days) = next(
+        ((name, (unit, days)) for name, (unit, days) in WINDOWS.items() if pace * days >= MIN_ROWS),
+        ("1mo", WINDOWS["1mo"]),
+    )
+    rows = f"the file has about {measured(round(pace * days))} rows a {unit}"
+    return name, f"{rows}; a {unit} with fewer than 100 answers (`min_n`) opens no alert"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """In so many significant digits, as people write numbers: 4500, not 4.5e+03."""
+    return f"{float(f'{value:.{digits}g}'):.15g}"
 
 
 # --- what is said --------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ class _Turner:
         self._start(f"ingest {dataset}")
         started = time.perf_counter()
         done = ingest(self.project, self.ledger, self.store, dataset)
-        result = f"{done.rows:,} rows" + (f", {done.quarantined:,} quarantined" if done.quarantined else "")
+        away = f", {done.quarantined:,} quarantined (penstock data quarantine {dataset})" if done.quarantined else ""
+        result = f"{done.rows:,} rows{away}"
         state: Literal["cached", "done"] = "cached" if done.skipped else "done"
         self._end(Event(f"ingest {dataset}", state, done.why, result, time.perf_counter() - started))
         return done.commit
