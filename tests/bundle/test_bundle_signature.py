@@ -169,6 +169,19 @@ def test_json_schema_says_types_nulls_and_an_example():
     assert known.decode(schema["examples"])[1] == []
 
 
+def test_the_range_of_the_examples_is_told_to_the_second():
+    known = Signature.of(
+        pl.DataFrame({"at": [datetime(2013, 1, 1, 5, 0, 0, 123456), datetime(2013, 2, 1)], "n": [1.25, 3]})
+    )
+
+    told = {name: field["description"] for name, field in known.json_schema()["properties"].items()}
+
+    assert told == {
+        "at": "In the examples: 2013-01-01T05:00:00 to 2013-02-01T00:00:00",
+        "n": "In the examples: 1.25 to 3.0",
+    }
+
+
 def test_no_rows_are_a_frame_without_rows():
     frame, problems = signature(a=[1]).decode([])
 

@@ -1,9 +1,10 @@
 """The signature of a request: what a caller must send, and how JSON becomes a typed row.
 
 Types are checked, never guessed: `"12"` is not a number, `1` is not true. Ranges and levels are those
-of the training data; they inform a caller and refuse nothing, since new values are what drift is about.
+of the examples; they inform a caller and refuse nothing, since new values are what drift is about.
 """
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -177,8 +178,13 @@ def _property(field: Field) -> dict[str, Any]:
 
 def _notes(field: Field) -> str:
     if field.levels:
-        return "In training: " + ", ".join(map(str, field.levels[:20])) + (", …" if len(field.levels) > 20 else "")
-    return f"In training: {field.low} to {field.high}" if field.low is not None else ""
+        return "In the examples: " + ", ".join(map(str, field.levels[:20])) + (", …" if len(field.levels) > 20 else "")
+    return f"In the examples: {_brief(field.low)} to {_brief(field.high)}" if field.low is not None else ""
+
+
+def _brief(end: object) -> str:
+    """A time to the second, a number whole."""
+    return re.sub(r"(:\d\d)\.\d+", r"\1", str(end))
 
 
 def _expected(field: Field) -> str:

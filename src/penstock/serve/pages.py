@@ -86,7 +86,7 @@ def _predict(route: Route) -> Schema:
 
 def _feedback(route: Route) -> Schema:
     properties = {
-        "prediction": {"type": "string", "description": "the id of a prediction; or give `key`"},
+        "prediction": {"type": "string", "description": "the id of a prediction; or give the key"},
         "key": {"type": ["string", "number"], "description": "the value of the request's key column"},
         "label": {**_label(route), "description": "what turned out to be true"},
         "at": {"type": "string", "format": "date-time", "description": "when it became true"},
