@@ -40,7 +40,7 @@ def run_server(
     UsageError when the address cannot be had.
     """
     with ExitStack() as stack:
-        stack.enter_context(_surviving_signals())
+        ending = stack.enter_context(_surviving_signals())
         stack.enter_context(hold_server(root))
         listener = stack.enter_context(listen(host, port))
         applied = Applied(os.getpid(), host, listener.getsockname()[1], datetime.now(UTC).isoformat())
@@ -58,6 +58,7 @@ def run_server(
             Limits(max_rows, max_body),
             attached=attached,
             announce=announce,
+            ending=ending,
         )
 
 
@@ -77,15 +78,35 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Ending:
+    """That the server shall end, asked before there is one or while it runs."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._end: Callable[[], None] = lambda: None
+
+    def ask(self, *_: object) -> None:
+        """It shall end: now, or as soon as it can."""
+        self._asked = True
+        self._end()
+
+    def by(self, end: Callable[[], None]) -> None:
+        """From now on `end` makes it end."""
+        self._end = end
+        if self._asked:
+            end()
+
+
 @contextmanager
-def _surviving_signals() -> Iterator[None]:
+def _surviving_signals() -> Iterator[Ending]:
     """Uvicorn ends at these signals and then raises them once more: that must not end the caller too."""
+    ending = Ending()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ending
         return
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ending.ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield ending
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -15,6 +16,9 @@ from penstock.serve.limits import Limits
 from penstock.serve.log import Durability, SegmentLog
 from penstock.serve.metrics import Metrics
 from penstock.serve.router import Router, Table
+
+if TYPE_CHECKING:
+    from penstock.serve.server import Ending
 
 DRAIN_SECONDS = 30
 
@@ -28,6 +32,7 @@ def work(
     *,
     attached: bool,
     announce: Callable[[str], object],
+    ending: "Ending",
 ) -> None:
     """Answer on `listener` until a signal comes or, when `attached`, standard input closes.
 
@@ -51,8 +56,9 @@ def work(
     router = Router(root, changed)
     app = App(lambda: router.table, predictions, feedback, metrics, limits)
     server = uvicorn.Server(_config(app))
+    ending.by(lambda: setattr(server, "should_exit", True))
     if attached:
-        threading.Thread(target=_end_with_input, args=(server,), name="watch-input", daemon=True).start()
+        threading.Thread(target=_end_with_input, args=(ending,), name="watch-input", daemon=True).start()
     router.start()
     try:
         server.run(sockets=[listener])
@@ -83,8 +89,8 @@ def _config(app: App) -> uvicorn.Config:
     )
 
 
-def _end_with_input(server: uvicorn.Server) -> None:
+def _end_with_input(ending: "Ending") -> None:
     # Not through sys.stdin: its buffer is locked while a thread waits in it, which breaks the interpreter's end.
     while os.read(0, 4096):
         pass
-    server.should_exit = True
+    ending.ask()
