@@ -196,11 +196,17 @@ deliver: {promote: always, endpoint: my model, server: {port: high}}
         ("name: x\ntrain: {function: p:f, params: {rate: .inf}}\n", ".inf is not a finite number"),
         ("name: x\ntrain: &t {function: p:f, params: {again: *t}}\n", "this alias contains itself"),
         ("name: x\n---\nname: y\n", "penstock.yaml:2:1: "),
+        ("name: " + "[" * 5000, "penstock.yaml:1:1: brackets are nested too deep"),
         ("", "penstock.yaml:1:1: `name` is missing (expected text)"),
     ],
 )
 def test_syntax(tmp_path: Path, text: str, expected: str) -> None:
     assert any(expected in problem for problem in problems(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["name: [x\n", "name: a: b\n", "- name\n", "na\0me", "name: " + "{" * 5000])
+def test_of_what_is_not_yaml_nothing_else_is_said(tmp_path: Path, text: str) -> None:
+    assert len(problems(tmp_path, text)) == 1
 
 
 def test_bom_merge_keys_and_empty_sections_are_fine(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def load_contract(path: Path) -> Contract:
         hint = "take `contract:` out of the dataset, or write the file: `penstock data infer` drafts one"
         raise ConfigError([Problem(str(path), "there is no such contract")], hint=hint) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem(str(path), f"byte {error.start} is not UTF-8")]) from None
+        problem = Problem(str(path), f"byte {error.start} is not UTF-8", "a text file in UTF-8")
+        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
     return parse_contract(text, path.name)
 
 

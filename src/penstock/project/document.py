@@ -75,6 +75,8 @@ def read_document(text: str, name: str) -> Document:
         root = yaml.compose(text)
     except YAMLError as error:
         return Document({}, {}, (_syntax_problem(error, text, name),))
+    except RecursionError:
+        return Document({}, {}, (Problem(start, "brackets are nested too deep"),))
     if root is None:
         return Document({}, {(): Place(start, start)}, ())
     if not isinstance(root, MappingNode):

@@ -85,7 +85,10 @@ def load_project(
     UsageError when there is no project file; ConfigError with every problem when it is wrong.
     """
     path = _find(FilePath(start))
-    base, environments = _take_environments(_read(path))
+    read = _read(path)
+    if read.problems and not read.values:  # not YAML: what it lacks is not known
+        raise ConfigError(read.problems, hint=f"correct {path}")
+    base, environments = _take_environments(read)
     document = _resolve(base, environments, environment, sets)
     config, problems = _check(document)
     others = (_problems_of(base, environments, name) for name in environments if name != environment)
@@ -114,7 +117,8 @@ def _read(path: FilePath) -> Document:
     try:
         return read_document(path.read_text(encoding="utf-8-sig"), path.name)
     except UnicodeDecodeError as error:
-        raise ConfigError([Problem(f"{path.name}:1:1", f"byte {error.start} is not UTF-8")]) from None
+        problem = Problem(f"{path.name}:1:1", f"byte {error.start} is not UTF-8", "a text file in UTF-8")
+        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
 
 
 def _resolve(
