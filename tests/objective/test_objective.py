@@ -63,3 +63,8 @@ def test_a_project_without_an_objective_says_how_to_write_one(tmp_path: Path) ->
     with pytest.raises(UsageError, match="no objective") as caught:
         Project.open(tmp_path, actor="ada").objective.sign(role="owner")
     assert caught.value.hint is not None
+
+
+def test_a_signature_names_a_role(file: ProjectFile, ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="needs a role"):
+        sign(ledger, file, name="ada", role=" ")

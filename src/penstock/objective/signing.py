@@ -45,6 +45,8 @@ def require_objective(project: ProjectFile) -> Objective:
 
 def sign(ledger: Ledger, project: ProjectFile, *, name: str, role: str, note: str = "") -> SignOff:
     """Record that `name`, in `role`, agrees to the objective as it stands. Signing twice changes nothing."""
+    if not role.strip():
+        raise UsageError("a signature needs a role", where="--role", expected="in which role you agree, such as owner")
     digest = objective_digest(require_objective(project))
     with ledger.write() as transaction:
         done = transaction.find(SignOff, objective=digest, name=name, role=role)
