@@ -185,3 +185,13 @@ def test_verify_misses_what_the_ledger_says_was_stored(served: Project) -> None:
     assert damage[part].parts
     store.blobs.location(bundle.bundle).unlink()
     assert bundle.bundle in {one.digest for one in served.data.verify()}
+
+
+def test_a_user_without_a_name_is_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(number: int) -> object:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert Project.open(toy.make_project(tmp_path)).objective.sign(role="owner").name == f"uid {os.getuid()}"

@@ -1,6 +1,7 @@
 """A project, opened: its file, its ledger, its store, and every verb."""
 
 import getpass
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +54,7 @@ class Project:
     ) -> Self:
         """Read and check the project file. Raises ConfigError with every problem in it."""
         file = load_project(Path(path), environment=environment, sets=sets)
-        return cls(Workspace(file, actor or getpass.getuser()))
+        return cls(Workspace(file, actor or _who()))
 
     @staticmethod
     def init(
@@ -193,8 +194,16 @@ class Project:
         work = self._workspace
         with work.ledger.read() as reader:
             found = find_run(reader, run)
-        return reproduce(work.project, work.ledger, work.store, found.id)
+        return reproduce(work.project, work.ledger, work.store, found.id, actor=work.actor)
 
     def tick(self, *, now: "datetime | None" = None) -> "Ticked":
         """Look, and do what is due; see `improve.tick`."""
         return self.improve.tick(now=now)
+
+
+def _who() -> str:
+    """The user's name. A container may run under a number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
