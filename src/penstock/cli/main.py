@@ -70,10 +70,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a mark that a terminal does not know is no reason to fail
     with brief():
-        if "--json" not in sys.argv:
-            app()
         try:
-            sys.exit(app(standalone_mode=False))
+            sys.exit(app(standalone_mode="--json" not in sys.argv))
+        except (KeyboardInterrupt, typer.Abort):
+            sys.exit(130)
         except WrongCall as error:
             print_json(wrong_call(error).as_dict())
             sys.exit(UsageError.exit_code)

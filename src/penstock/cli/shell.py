@@ -3,7 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 
@@ -28,6 +28,7 @@ HERE = Path()
 HELP = {
     errno.EACCES: "see who owns it (ls -ld) and who you are (id)",
     errno.EPERM: "see who owns it (ls -ld) and who you are (id)",
+    errno.ENOTDIR: "a file stands where a directory is needed: move it away",
     errno.EROFS: "this file system can only be read: work in another directory",
     errno.ENOSPC: "the disk is full: penstock data collect, or make room",
     errno.EDQUOT: "your share of the disk is full: penstock data collect, or make room",
@@ -58,19 +59,23 @@ def answer(call: Callable[[], T], render: Callable[[T], None], as_json: bool) ->
 
     def shown() -> T:
         value = call()
-        if as_json:
-            print_json(value)
-        else:
-            render(value)
+        render(value)
         return value
 
-    return guarded(shown, as_json)
+    if not as_json:
+        return guarded(shown, as_json)
+    value = guarded(call, as_json)
+    guarded(lambda: print_json(value), False)
+    return value
 
 
 def guarded(call: Callable[[], T], as_json: bool) -> T:
     """The result of `call`; its errors are printed and end the process with their exit code."""
+    # what the user's functions print is not part of the one document
+    aside = redirect_stdout(sys.stderr) if as_json else nullcontext()
     try:
-        return call()
+        with aside:
+            return call()
     except PenstockError as error:
         fail(error, as_json)
     except BrokenPipeError:

@@ -119,7 +119,7 @@ def data_log(dataset: Dataset, where: Where = HERE, environment: Environment = N
 @data.command("show")
 def data_show(
     reference: Versioned,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many rows.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write every row to this Parquet or CSV file.")
     ] = None,
@@ -206,7 +206,7 @@ def data_check(
 @data.command("quarantine")
 def data_quarantine(
     dataset: Dataset,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many rows.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -250,7 +250,7 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's number, or 
 
 @train.command("runs")
 def train_runs(
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -434,7 +434,7 @@ def monitor_series(
 
 @monitor.command("predictions")
 def monitor_predictions(
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -453,7 +453,7 @@ def monitor_predictions(
 
 @improve.command("feedback")
 def improve_feedback(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with `prediction` or `key`, and `label`.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet with `prediction` or `key`, `label`, and `at` if you like.")],
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
