@@ -5,7 +5,7 @@ import pytest
 
 from penstock.errors import Damaged
 from penstock.store import Store
-from penstock.train.code import git_state, keep, snapshot, unpack
+from penstock.train.code import commit_of, git_state, keep, snapshot, unpack
 
 
 @pytest.fixture
@@ -43,6 +43,20 @@ def test_the_digest_is_of_what_is_needed(project: Path, store: Store) -> None:
     assert snapshot(project, ["pipeline:fit"], store).digest == before
     (project / "helper.py").write_text("def model(seed):\n    return -seed\n")
     assert snapshot(project, ["pipeline:fit"], store).digest != before
+
+
+def test_what_was_committed_later_is_found(project: Path, store: Store) -> None:
+    code = snapshot(project, ["pipeline:fit"], store).digest
+    assert commit_of(project, code, store) is None
+    git(project.parent, "init", "--quiet")
+    git(project.parent, "add", "project/pipeline.py")
+    git(project.parent, "commit", "--quiet", "--message", "half of it")
+    assert commit_of(project, code, store) is None
+    git(project.parent, "add", "--all")
+    git(project.parent, "commit", "--quiet", "--message", "all of it")
+    assert commit_of(project, code, store) == git(project.parent, "rev-parse", "HEAD")
+    (project / "helper.py").write_text("def model(seed):\n    return -seed\n")
+    assert commit_of(project, snapshot(project, ["pipeline:fit"], store).digest, store) is None
 
 
 def test_a_damaged_source_is_not_run(project: Path, store: Store, tmp_path: Path) -> None:

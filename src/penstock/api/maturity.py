@@ -72,9 +72,18 @@ def _gated(reader: Reader, project: ProjectFile) -> Item:
 
 def _code(reader: Reader, project: ProjectFile) -> Item:
     newest = reader.find(Run, status="finished", order_by="-started_at", limit=1)
-    commit = newest[0].git_commit if newest else None
+    commit = (newest[0].git_commit or _committed_since(project, newest[0].code)) if newest else None
     evidence = f"last run at commit {commit[:10]}" if commit else "the last run's code is in no Git commit"
-    return Item(1, "code under version control", commit is not None, evidence, "git init && git add -A && git commit")
+    step = "git init && git add -A && git commit -m start"
+    return Item(1, "code under version control", commit is not None, evidence, step)
+
+
+def _committed_since(project: ProjectFile, code: str) -> str | None:
+    """The commit with the code of a run that was made before it: a run is not made again for a commit alone."""
+    from penstock.store import Store
+    from penstock.train import commit_of
+
+    return commit_of(project.root, code, Store.open(project.store_path))
 
 
 def _triggers(reader: Reader, project: ProjectFile) -> Item:

@@ -75,13 +75,15 @@ def turn(result: Any) -> None:
     if result.evaluation is None:
         say("data are up to date" if not result.changed else "data are ready; there is no section `train`")
     elif result.evaluation.verdict == "PASS":
-        name = result.version.name
+        name, state = result.version.name, result.version.state
         nothing = "" if result.changed else "nothing has changed; "
-        place = "a candidate" if result.version.state == "candidate" else f"in {result.version.state}"
+        place = {"candidate": "a candidate", "archived": "archived"}.get(state, f"in {state}")
         typer.secho(f"{nothing}{name} passed every gate and is {place}", fg="green", bold=True)
         if result.version.state in ("candidate", "staging"):
             number = result.version.number
             say(f"next: penstock promote {number}   # or look first: penstock validate card {number}")
+        elif state == "archived":
+            say(f"next: penstock deliver history   # why; penstock promote {result.version.number} puts it back")
     elif result.version:
         typer.secho(f"{result.version.name} is registered, but undecided", fg="yellow", bold=True)
         say(f"next: penstock validate show {result.version.number}")
@@ -319,7 +321,8 @@ def damage(found: Any) -> None:
 
 def swept(found: Any) -> None:
     """What was collected."""
-    say(str(found))
+    young = f", {found.young:,} too young to go" if found.young else ""
+    say(f"{_count(found.removed, 'blob')} removed, {found.freed:,} bytes freed; {found.kept:,} kept{young}")
 
 
 # --- 3 train ---

@@ -286,9 +286,7 @@ def train_log(run: RunName, where: Where = HERE, environment: Environment = None
 
 # --- 4 validate ---
 
-ModelName = Annotated[
-    str | None, typer.Argument(metavar="VERSION", help="3, NAME@3 or a state; the newest judgement otherwise.")
-]
+ModelName = Annotated[str | None, typer.Argument(metavar="VERSION", help="3, NAME@3 or a state; the newest otherwise.")]
 
 
 @validate.command("show")
@@ -453,7 +451,7 @@ def monitor_predictions(
 
 @improve.command("feedback")
 def improve_feedback(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with `prediction` or `key`, `label`, and `at` if you like.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet with `label`, `prediction` or `key`, perhaps `at`.")],
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,

@@ -139,12 +139,12 @@ class Objective(Section):
     problem: str  # who suffers from what today
     decision: str  # what is done differently because of a prediction
     owner: str  # who answers for it
-    serving: Literal["realtime", "batch", "streaming"] = "realtime"
+    serving: Literal["realtime", "batch", "streaming"] = "realtime"  # written on the sheet; served is realtime
     target: Target
     costs: Costs | None = None
     kpis: tuple[Kpi, ...] = ()  # each is a gate
     thresholds: dict[str, Bound] = {}  # a bound per metric; each is a gate
-    slas: Slas = Field(default_factory=Slas)
+    slas: Slas = Field(default_factory=Slas.model_construct)
 
 
 # --- 2 data --------------------------------------------------------------------------------------
@@ -215,7 +215,13 @@ class Train(Section):
     params: dict[str, Any] = {}  # given to the function by name
     seed: int = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
-    holdout: Annotated[str, Field(pattern=r"^(last|random) (\d+(\.\d+)?%|\d+(h|d|w))$")] = "random 20%"
+    holdout: Annotated[
+        str,
+        Field(
+            pattern=r"^(last|random) (\d+(\.\d+)?%|\d+(h|d|w))$",
+            description="kept away from training, to judge by; also `last 20%` or `last 28d`, by data.time",
+        ),
+    ] = "random 20%"
     since: str | None = None  # use examples from this time on
 
     @model_validator(mode="after")
@@ -295,9 +301,9 @@ class Deliver(Section):
     """Where the model answers, and who lets it."""
 
     endpoint: Name = "default"  # POST /predict/ENDPOINT
-    approvals: Approvals = Field(default_factory=Approvals)
+    approvals: Approvals = Field(default_factory=Approvals.model_construct)
     promote: Literal["by_hand", "when_gates_pass"] = "by_hand"  # what the loop does with a candidate that passes
-    server: Server = Field(default_factory=Server)
+    server: Server = Field(default_factory=Server.model_construct)
 
 
 # --- 6 monitor -----------------------------------------------------------------------------------
@@ -310,7 +316,7 @@ class AlertRule(Section):
     {metric: psi, above: 0.2, windows: 2}            two windows in a row
     """
 
-    metric: str  # of the objective's task, or latency_p50, latency_p95, missing_rate, psi, volume
+    metric: str  # of the objective's task, a KPI, or latency_p50, latency_p95, missing_rate, psi, score_psi, volume
     above: float | None = None
     below: float | None = None
     features: Names = ()  # for psi and missing_rate; () means every feature
@@ -328,7 +334,7 @@ class AlertRule(Section):
 class Monitor(Section):
     """What is watched in production."""
 
-    window: Window = "1d"  # numbers are measured per window of this length
+    window: Window = "1d"  # 1h, 1d, 1w, 1mo: numbers are measured per window of this length
     labels_after: Duration = timedelta(0)  # how long a label may take; younger windows are not judged on quality
     alerts: tuple[AlertRule, ...] = ()
     webhook: SecretStr | None = None  # POSTed a JSON body when an alert opens or resolves
@@ -342,7 +348,7 @@ class Trigger(Section):
 
     alert: str | None = None  # a metric: an alert on it is open
     every: Duration | None = None  # since the last training
-    new_data: str | None = None  # a dataset: its version is newer than the champion's
+    new_data: str | None = None  # a dataset: it has a newer version than the newest model has seen
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Trigger":
@@ -368,7 +374,7 @@ class Retrain(Section):
 class Improve(Section):
     """What the loop does by itself."""
 
-    retrain: Retrain = Field(default_factory=Retrain)
+    retrain: Retrain = Field(default_factory=Retrain.model_construct)
     tick: Duration = timedelta(minutes=1)  # how often `penstock up` looks
 
 
@@ -377,11 +383,11 @@ class Config(Section):
 
     name: Name  # of the project, and of the model in the registry
     objective: Objective | None = None
-    data: Data = Field(default_factory=Data)
+    data: Data = Field(default_factory=Data.model_construct)
     train: Train | None = None
-    validation: Validate = Field(default_factory=Validate, alias="validate")
-    deliver: Deliver = Field(default_factory=Deliver)
-    monitor: Monitor = Field(default_factory=Monitor)
-    improve: Improve = Field(default_factory=Improve)
+    validation: Validate = Field(default_factory=Validate.model_construct, alias="validate")
+    deliver: Deliver = Field(default_factory=Deliver.model_construct)
+    monitor: Monitor = Field(default_factory=Monitor.model_construct)
+    improve: Improve = Field(default_factory=Improve.model_construct)
     ledger: SecretStr | None = None  # postgresql://… or sqlite:///…; by default SQLite in .penstock
     store: str = ".penstock/store"  # a directory

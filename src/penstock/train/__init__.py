@@ -10,6 +10,7 @@ the recorded sources only, so what is recorded is what ran. The *environment* is
 libraries are loaded; two models from one recipe can differ by it alone, and `reproduce` says how.
 """
 
+from penstock.train.code import commit_of
 from penstock.train.environment import capture, differences
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.reproduce import TOLERANCE, Reproduction, reproduce
@@ -23,6 +24,7 @@ __all__ = [
     "Tables",
     "capture",
     "check_training",
+    "commit_of",
     "differences",
     "find_run",
     "reap",

@@ -63,6 +63,16 @@ def git_state(root: Path) -> tuple[str | None, bytes | None]:
     return commit.decode().strip(), _git(root, "diff", *plain, "HEAD", "--", ".")
 
 
+def commit_of(root: Path, digest: str, store: "Store") -> str | None:
+    """The commit that `root` is at, when it holds exactly the kept sources `digest`: they were committed later."""
+    commit, _ = git_state(root)
+    if commit is None:
+        return None
+    sources = store.read_json(digest)
+    same = (_git(root, "show", f"{commit}:./{path}") == store.read_bytes(blob) for path, blob in sources.items())
+    return commit if all(same) else None
+
+
 def _git(root: Path, *arguments: str) -> bytes | None:
     # A hook's GIT_DIR would point to another repository; fsmonitor is a program that the repository names.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
