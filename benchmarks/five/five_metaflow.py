@@ -1,31 +1,31 @@
+import steps
 from metaflow import FlowSpec, step
 
 
 class Five(FlowSpec):
     @step
     def start(self):
-        self.numbers = list(range(1000))
+        self.numbers = steps.numbers()
         self.next(self.double)
 
     @step
     def double(self):
-        self.doubled = [2 * number for number in self.numbers]
+        self.doubled = steps.double(self.numbers)
         self.next(self.split)
 
     @step
     def split(self):
-        half = len(self.doubled) // 2
-        self.halves = [self.doubled[:half], self.doubled[half:]]
+        self.halves = steps.split(self.doubled)
         self.next(self.mean)
 
     @step
     def mean(self):
-        self.means = [sum(half) / len(half) for half in self.halves]
+        self.means = steps.mean(self.halves)
         self.next(self.end)
 
     @step
     def end(self):
-        print("difference", self.means[1] - self.means[0])
+        print("difference", steps.difference(self.means).item())
 
 
 if __name__ == "__main__":

@@ -1,33 +1,35 @@
 import sys
 
+import polars as pl
+import steps
 from zenml import pipeline, step
 
 
 @step
-def numbers() -> list:
-    return list(range(1000))
+def numbers() -> pl.DataFrame:
+    return steps.numbers()
 
 
 @step
-def double(numbers: list) -> list:
-    return [2 * number for number in numbers]
+def double(numbers: pl.DataFrame) -> pl.DataFrame:
+    return steps.double(numbers)
 
 
 @step
-def split(doubled: list) -> list:
-    half = len(doubled) // 2
-    return [doubled[:half], doubled[half:]]
+def split(doubled: pl.DataFrame) -> pl.DataFrame:
+    return steps.split(doubled)
 
 
 @step
-def mean(halves: list) -> list:
-    return [sum(half) / len(half) for half in halves]
+def mean(halves: pl.DataFrame) -> pl.DataFrame:
+    return steps.mean(halves)
 
 
 @step
-def difference(means: list) -> float:
-    print("difference", means[1] - means[0])
-    return means[1] - means[0]
+def difference(means: pl.DataFrame) -> float:
+    found = steps.difference(means).item()
+    print("difference", found)
+    return found
 
 
 @pipeline

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 # The versions that the published numbers are about. Raise them when the peers release.
@@ -13,6 +14,7 @@ PEERS = {
     "Metaflow": "metaflow==2.19.39",
     "ZenML": "zenml[local]==0.98.0",
 }
+TABLES = f"polars=={version('polars')}"  # what the steps of a benchmark work with, in every tool
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).parent / "uv"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "penstock-benchmarks"
@@ -37,11 +39,11 @@ class Environment:
 def environment(peer: str) -> Environment:
     """The environment of a peer, made if it is not there."""
     wanted = PEERS[peer]
-    place = Environment(CACHE / f"{wanted}-python{sys.version_info.major}.{sys.version_info.minor}")
+    place = Environment(CACHE / f"{wanted}-{TABLES}-python{sys.version_info.major}.{sys.version_info.minor}")
     ready = place.path / "ready"
     if not ready.exists():
         print(f"installing {wanted} ...", file=sys.stderr, flush=True)
-        _make(place, wanted)
+        _make(place, wanted, TABLES)
         ready.touch()
     return place
 

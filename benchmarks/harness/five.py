@@ -1,7 +1,8 @@
 """Five trivial steps in every tool: 1,000 numbers -> doubled -> split -> mean of each half -> difference.
 
-Each peer gets its quickest way: no linter, no project scaffold, no server. A fresh process has nothing to reuse
-from the last one; ZenML keeps its database, which takes it seconds to make, while Penstock makes its own anew.
+All of them run the same functions over tables (`five/steps.py`). Each peer gets its quickest way: no linter, no
+project scaffold, no server. A fresh process has nothing to reuse from the last one; ZenML keeps its database, which
+takes it seconds to make, while Penstock makes its own anew.
 """
 
 import os
@@ -15,7 +16,9 @@ from harness.timing import Job, run
 HERE = Path(__file__).resolve().parents[1] / "five"
 OURS = "Penstock"
 
-Made = Mapping[str, Job]  # by kind: fresh, cached
+KEDRO = {"fresh": "five_kedro.py", "lists": "kedro_lists.py"}
+
+Made = Mapping[str, Job]  # by kind: fresh, cached; lists: fresh, on lists of numbers in place of tables
 
 
 def five(tool: str, directory: Path) -> Made:
@@ -31,7 +34,7 @@ def name(tool: str) -> str:
 
 def penstock(place: Environment, directory: Path) -> Made:
     """Everything that Penstock made is gone before a fresh run, its ledger and store too."""
-    shutil.copytree(HERE / "penstock", directory)
+    _copy("penstock/penstock.yaml", directory)
     command = [place.program("penstock"), "run"]
 
     def forget() -> None:
@@ -42,21 +45,24 @@ def penstock(place: Environment, directory: Path) -> Made:
     shown = run(Job([place.program("penstock"), "data", "show", "difference", "--json"], directory))
     assert "1000.0" in shown, shown
     cached = directory.with_name(f"{directory.name}-cached")
-    shutil.copytree(HERE / "penstock", cached)
+    _copy("penstock/penstock.yaml", cached)
     run(Job(command, cached))
     return {"fresh": Job(command, directory, before=forget), "cached": Job(command, cached)}
 
 
 def kedro(place: Environment, directory: Path) -> Made:
-    """Its runner on a pipeline in memory, without a project."""
+    """Its runner on a pipeline in memory, without a project; on tables, and on lists of numbers."""
     _copy("five_kedro.py", directory)
-    fresh = Job([place.python, "five_kedro.py"], directory, {"KEDRO_DISABLE_TELEMETRY": "1"})
-    return {"fresh": _checked(fresh)}
+    shutil.copy(HERE / "kedro_lists.py", directory)
+    variables = {"KEDRO_DISABLE_TELEMETRY": "1"}
+    jobs = {kind: Job([place.python, file], directory, variables) for kind, file in KEDRO.items()}
+    return {kind: _checked(job) for kind, job in jobs.items()}
 
 
 def dvc(place: Environment, directory: Path) -> Made:
     """A process per stage."""
-    shutil.copytree(HERE / "dvc", directory)
+    _copy("dvc/stage.py", directory)
+    shutil.copy(HERE / "dvc" / "dvc.yaml", directory)
     variables = {"PATH": f"{place.path / 'bin'}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
     run(Job([place.program("dvc"), "init", "--quiet", "--no-scm"], directory, variables))
     command = [place.program("dvc"), "repro"]
@@ -66,7 +72,7 @@ def dvc(place: Environment, directory: Path) -> Made:
 
     def forget() -> None:
         shutil.rmtree(directory / ".dvc" / "cache", ignore_errors=True)
-        for made in (*directory.glob("*.json"), directory / "dvc.lock"):
+        for made in (*directory.glob("*.parquet"), directory / "dvc.lock"):
             made.unlink(missing_ok=True)
 
     return {"fresh": Job(command, directory, variables, forget), "cached": Job(command, cached, variables)}
@@ -99,8 +105,10 @@ MAKERS: Mapping[str, Callable[[Environment, Path], Made]] = {
 
 
 def _copy(file: str, directory: Path) -> None:
+    """A tool's file, and the steps."""
     directory.mkdir()
     shutil.copy(HERE / file, directory)
+    shutil.copy(HERE / "steps.py", directory)
 
 
 def _checked(job: Job) -> Job:
