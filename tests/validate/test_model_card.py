@@ -104,6 +104,7 @@ def test_large_numbers_fit_into_the_picture_and_read_like_numbers() -> None:
     ]
     picture = ElementTree.fromstring(calibration_figure(bins, "regression").svg)
     texts = {text.text: text.attrib for text in picture.iter() if text.tag.endswith("text")}
+    assert texts["came true"]["text-anchor"] == "start"
     assert {"93,700", "1,580,000", "3,070,000", "predicted", "came true"} == set(texts)
     assert all(float(at["x"]) >= 7 * len(text or "") for text, at in texts.items() if at["text-anchor"] == "end")
 

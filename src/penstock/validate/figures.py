@@ -23,7 +23,7 @@ def calibration_figure(bins: Sequence[Mapping[str, Any]], task: str) -> Figure:
         *(_text(across(x), SIZE + TOP + 20, text, "middle") for x, text in ticks),
         *(_text(left - 10, up(y) + 4, text, "end") for y, text in ticks),
         _text(left + SIZE / 2, SIZE + TOP + 38, "predicted", "middle"),
-        _text(left - 10, TOP - 14, "came true", "end" if left > EDGE else "middle"),
+        _text(0, TOP - 16, "came true", "start"),
     ]
     for b in bins:
         x = across(b["claimed"])
