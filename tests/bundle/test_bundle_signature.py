@@ -118,7 +118,7 @@ def test_values_that_are_understood(value, column, read):
     [
         ("5", pl.Series([1]), "'5' is text"),
         (1.5, pl.Series([1]), "1.5 is a number"),
-        (True, pl.Series([1]), "True is true or false"),
+        (True, pl.Series([1]), "true is a truth value"),
         (256, pl.Series([1], dtype=pl.UInt8), "256 does not fit into UInt8"),
         (2**63, pl.Series([1]), "9223372036854775808 does not fit into Int64"),
         (10**400, pl.Series([1.5]), "the number is too large, or none"),

@@ -167,6 +167,11 @@ def test_refusals_say_what_is_wrong(client: Client, path: str, body: bytes, stat
     assert reply.json()["error"]["what"]
 
 
+def test_an_address_that_is_none_says_so_in_words(client: Client) -> None:
+    assert client.get("/elsewhere").json()["error"]["what"] == "there is nothing at this address"
+    assert client.post("/health", {}).json()["error"]["what"] == "this address is asked with another method"
+
+
 def test_predict_is_asked_with_post(client: Client) -> None:
     reply = client.get("/predict/yes")
     assert reply.status_code == 405

@@ -161,7 +161,7 @@ def _read_nothing(value: object) -> object:
 
 
 def _wrong(value: object) -> str:
-    shown = repr(value)
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    kinds = {bool: "a truth value", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
     kind = kinds.get(type(value), type(value).__name__)
     return f"{shown if len(shown) <= 40 else shown[:37] + '...'} is {kind}"

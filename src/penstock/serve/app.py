@@ -25,6 +25,7 @@ from penstock.serve.protocol import RequestError, decode_rows, encode, encode_er
 from penstock.serve.router import Route, Table
 
 PREDICT = "/predict/"
+_STRAY = {404: "there is nothing at this address", 405: "this address is asked with another method"}
 _log = logging.getLogger("penstock.serve")
 
 
@@ -199,7 +200,8 @@ def refusal(error: Exception) -> tuple[int, bytes]:
             _log.error("%s", error)
             return 503, encode_error(error)
         case HTTPException():
-            return error.status_code, encode_error(PenstockError(error.detail, hint="GET /docs shows what there is"))
+            what = _STRAY.get(error.status_code, error.detail)
+            return error.status_code, encode_error(PenstockError(what, hint="GET /docs shows what there is"))
     _log.error("a request failed", exc_info=error)
     # What user code raised may quote data of other people: it belongs into the server's log, not into a reply.
     return 500, encode_error(
