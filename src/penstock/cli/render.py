@@ -425,7 +425,7 @@ def look(found: Any) -> None:
     read = (
         f"{_count(found.compacted.predictions, 'new prediction')} and {_count(found.compacted.feedback, 'new label')}"
     )
-    say(f"{read}; {_count(len(found.points), 'number')} measured")
+    say(f"{read} in the server's log; {_count(len(found.points), 'number')} measured")
     if found.open_until:
         say(f"the window that ends {when(found.open_until)} UTC is measured when it is over")
     for rule in found.unjudged:
