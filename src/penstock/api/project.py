@@ -150,7 +150,8 @@ class Project:
         """The server and the loop together, until SIGTERM or Ctrl-C."""
         from penstock.api.up import up
 
-        up(self, self._workspace, host=host, port=port, on_tick=on_tick)
+        follow, tick = self.deliver.follow, self.improve.tick
+        up(self._workspace, follow=follow, tick=tick, host=host, port=port, on_tick=on_tick)
 
     def promote(self, version: str | None = None, *, to: str = "production", reason: str = "") -> "Promoted":
         """Move a model version up. Raises GateRefused with everything that lacks."""

@@ -12,7 +12,6 @@ from penstock.api.workspace import Workspace
 from penstock.errors import Conflict, PenstockError
 
 if TYPE_CHECKING:
-    from penstock.api.project import Project
     from penstock.improve import Ticked
 
 Announce = Callable[[str], object]
@@ -28,9 +27,10 @@ def _line(text: str) -> None:
 
 
 def up(
-    project: "Project",
     workspace: Workspace,
     *,
+    follow: Callable[[], object],
+    tick: "Callable[[], Ticked]",
     host: str | None,
     port: int | None,
     on_tick: "Callable[[Ticked], None] | None",
@@ -53,7 +53,7 @@ def up(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    project.deliver.follow()
+    follow()
     server = ServerProcess(
         workspace.serve_directory,
         host=host or settings.host,
@@ -66,16 +66,16 @@ def up(
         announce(f"serving on {server.url}, looking every {_words(workspace.project.config.improve.tick)}")
         while not ended.is_set() and server.alive:
             looking.set()
-            _tick(project, on_tick, announce)
+            _tick(tick, on_tick, announce)
             looking.clear()
             ended.wait(workspace.project.config.improve.tick.total_seconds())
         if not server.alive and not ended.is_set():
             raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")
 
 
-def _tick(project: "Project", on_tick: "Callable[[Ticked], None] | None", announce: Announce) -> None:
+def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce) -> None:
     try:
-        ticked = project.improve.tick()
+        ticked = tick()
     except Conflict as error:
         announce(f"another loop is at work: {error.what}")
     except Exception as error:  # whatever goes wrong in the loop, the server goes on answering

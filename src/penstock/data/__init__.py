@@ -17,7 +17,8 @@ from penstock.data.versions import diff, head, history, pin, publish, publish_de
 
 if TYPE_CHECKING:
     from penstock.data.comparison import Diff
-    from penstock.data.contract import Column, Contract, Rule, load_contract, parse_contract
+    from penstock.data.contract import Column, Contract, Rule
+    from penstock.data.contract_file import load_contract, parse_contract
     from penstock.data.files import check_file, draft_file, infer_file, read_file
     from penstock.data.infer import Draft, infer_contract
     from penstock.data.rules import Checked, check
@@ -60,7 +61,8 @@ __all__ = [
 
 _MODULES = {
     "comparison": ("Diff",),
-    "contract": ("Column", "Contract", "Rule", "load_contract", "parse_contract"),
+    "contract": ("Column", "Contract", "Rule"),
+    "contract_file": ("load_contract", "parse_contract"),
     "files": ("check_file", "draft_file", "infer_file", "read_file"),
     "infer": ("Draft", "infer_contract"),
     "rules": ("Checked", "check"),

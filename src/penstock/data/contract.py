@@ -11,16 +11,14 @@
     rules:
       - {name: arrives after departure, expression: arrival > departure, severity: quarantine}
 
-Types are Polars' names. A contract is a value; `rules` turns it into expressions over rows.
+Types are Polars' names. A contract is a value: `contract_file` reads it, `rules` turns it into expressions over rows.
 """
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.project import Document, Duration, Names, Section, read_document
+from penstock.project import Duration, Names, Section
 
 Scalar = bool | int | float | str
 
@@ -78,60 +76,3 @@ class Contract(Section):
     def required(self, name: str) -> bool:
         """Whether a row without a value in this column breaks the contract."""
         return name in self.keys or not self.columns[name].nullable
-
-
-def load_contract(path: Path) -> Contract:
-    """Read a contract. ConfigError with every problem and its line."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        hint = "take `contract:` out of the dataset, or write the file: `penstock data infer` drafts one"
-        raise ConfigError([Problem(str(path), "there is no such contract")], hint=hint) from None
-    except UnicodeDecodeError as error:
-        problem = Problem(str(path), f"byte {error.start} is not UTF-8", "a text file in UTF-8")
-        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
-    return parse_contract(text, path.name)
-
-
-def parse_contract(text: str, name: str = "contract.yaml") -> Contract:
-    """A contract from its YAML. ConfigError with every problem and its line."""
-    document = read_document(text, name)
-    problems = list(document.problems)
-    contract = None
-    if not problems:
-        contract, problems = _validated(document)
-    if contract is None or problems:
-        raise ConfigError(problems, hint=f"correct {name}")
-    return contract
-
-
-def _validated(document: Document) -> tuple[Contract | None, list[Problem]]:
-    from penstock.data.rules import faults
-
-    try:
-        contract = Contract.model_validate(_as_written(document.values))
-    except ValidationError as error:
-        return None, [_problem(detail, document) for detail in error.errors(include_url=False)]
-    return contract, [Problem(document.where(path), what, expected) for path, what, expected in faults(contract)]
-
-
-def _as_written(value: Any) -> Any:
-    """A contract knows no variables: `${…}` in a pattern is just text."""
-    if isinstance(value, dict):
-        return {key: _as_written(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_written(item) for item in value]
-    return getattr(value, "text", value)
-
-
-def _problem(detail: Any, document: Document) -> Problem:
-    path = tuple(part for part in detail["loc"] if part not in ("int", "float", "str", "bool"))
-    name = ".".join(map(str, path))
-    if detail["type"] == "extra_forbidden":
-        sections: dict[str, type[Section]] = {"columns": Column, "rules": Rule, "rows": Rows}
-        known = sections.get(str(path[0]), Contract) if len(path) > 1 else Contract
-        meant = did_you_mean(str(path[-1]), known.model_fields)
-        return Problem(document.where(path, key=True), f"unknown key {path[-1]!r}{meant}")
-    if detail["type"] == "missing":
-        return Problem(document.where(path[:-1], key=True), f"`{name}` is missing")
-    return Problem(document.where(path), f"`{name}`: {detail['msg']}")

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from penstock.data.contract import Column, Contract, load_contract
+from penstock.data.contract import Column, Contract
+from penstock.data.contract_file import load_contract
 from penstock.data.dtypes import dtype_of, type_name
 from penstock.data.plan import Known
 from penstock.data.staging import Opened, implied_contract

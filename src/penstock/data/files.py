@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from penstock.data.contract import load_contract
+from penstock.data.contract_file import load_contract
 from penstock.data.infer import Draft, infer_contract
 from penstock.data.readers import Raw, explained, open_input
 from penstock.data.rules import HEAD, ROW, Change, Checked, annotated, check, head_changes

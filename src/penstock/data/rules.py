@@ -9,21 +9,18 @@ Nothing here reads or writes anything.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 
 from penstock.data.contract import Column, Contract
-from penstock.data.dtypes import KNOWN, dtype_of, is_pattern, logical, type_name
-from penstock.data.text import parsed, present, readable
-from penstock.errors import UsageError, did_you_mean
+from penstock.data.dtypes import dtype_of, is_pattern, logical, type_name
+from penstock.data.text import parsed, present
 
 ROW, FILE, REASONS, WARNINGS = "__row__", "__file__", "__reasons__", "__warnings__"
 RESERVED = (ROW, FILE, REASONS, WARNINGS)
 RAW = "__raw__:"  # a text column before it was parsed
 HEAD = 1_000  # rows that tell whether a text column changed its type
 
-Fault = tuple[tuple[str | int, ...], str, str | None]
 Change = dict[str, object]
 
 
@@ -169,7 +166,7 @@ def _column_checks(name: str, column: Column, required: bool, text: bool) -> Ite
     if column.max is not None:
         yield Check(f"{name}: above {column.max}", value > bound(column, column.max))
     if column.values is not None:
-        yield Check(f"{name}: not one of the values", ~value.is_in(_allowed(column).implode()))
+        yield Check(f"{name}: not one of the values", ~value.is_in(allowed(column).implode()))
     if column.pattern is not None:
         yield Check(f"{name}: does not match {column.pattern}", ~value.str.contains(column.pattern))
 
@@ -198,7 +195,8 @@ def bound(column: Column, value: int | float | str) -> pl.Expr:
     return pl.lit(literal, dtype=dtype)
 
 
-def _allowed(column: Column) -> pl.Series:
+def allowed(column: Column) -> pl.Series:
+    """The only values that a column may hold, typed; what cannot be of its type is null or a ValueError."""
     dtype = logical(dtype_of(column.type))
     given = pl.Series(
         [str(value) if isinstance(dtype, pl.String) else value for value in column.values or ()], strict=False
@@ -264,85 +262,3 @@ def stale(good: pl.LazyFrame, time: str, limit: timedelta, now: datetime) -> lis
 
 def _is_aware(frame: pl.LazyFrame, column: str) -> bool:
     return getattr(frame.collect_schema()[column], "time_zone", None) is not None
-
-
-# --- the contract itself -------------------------------------------------------------------------
-
-
-def faults(contract: Contract) -> Iterator[Fault]:
-    """What is wrong with a contract beyond its form: the path, what, and what was expected."""
-    sound = True
-    for name, column in contract.columns.items():
-        for fault in _column_faults(name, column):
-            sound = False
-            yield fault
-    for position, key in enumerate(contract.keys):
-        if key not in contract.columns:
-            yield ("keys", position), f"unknown column {key!r}{did_you_mean(key, contract.columns)}", None
-    if sound:
-        yield from _rule_faults(contract)
-
-
-def _column_faults(name: str, column: Column) -> Iterator[Fault]:
-    path = ("columns", name)
-    try:
-        dtype = logical(dtype_of(column.type))
-    except UsageError:
-        yield (*path, "type"), f"unknown type {column.type!r}{did_you_mean(column.type.capitalize(), KNOWN)}", None
-        return
-    if is_reserved(name):
-        yield path, f"the name {name!r} is reserved", None
-    for side in ("min", "max"):
-        if (value := getattr(column, side)) is not None and (what := _raised(bound, column, value)):
-            yield (*path, side), what, None
-    if column.values is not None and (_raised(_allowed, column) or _allowed(column).null_count()):
-        yield (*path, "values"), f"not all of them are {column.type}", None
-    if column.pattern is not None and not isinstance(dtype, pl.String):
-        yield (*path, "pattern"), f"a {column.type} column has no pattern", "type: String"
-    elif column.pattern is not None and (what := _raised(_matches, column.pattern)):
-        yield (*path, "pattern"), f"not a regular expression: {what}", None
-    if column.format and not (dtype.is_temporal() and readable(column.type)):
-        yield (*path, "format"), f"a {column.type} column has no format", "a Date, Time or Datetime"
-
-
-def _rule_faults(contract: Contract) -> Iterator[Fault]:
-    empty = pl.DataFrame(schema={name: logical(dtype_of(column.type)) for name, column in contract.columns.items()})
-    for position, rule in enumerate(contract.rules):
-        path = ("rules", position, "expression")
-        try:
-            expression = sql(rule.expression)
-            for name in expression.meta.root_names():
-                if name not in contract.columns:
-                    yield path, f"unknown column {name!r}{did_you_mean(name, contract.columns)}", None
-                    break
-            else:
-                if _looks_around(expression):
-                    yield path, "it looks at more than one row", "a condition on the columns of one row"
-                    continue
-                found = empty.select(expression).dtypes[0]
-                if not isinstance(found, pl.Boolean):
-                    yield path, f"it gives a {type_name(found)}", "a condition that is true or false"
-        except (ValueError, pl.exceptions.PolarsError) as error:
-            yield path, str(error).splitlines()[0], "a condition in SQL, such as `arrival > departure`"
-
-
-def _looks_around(expression: pl.Expr) -> bool:
-    """Whether a condition needs more than its own row: rows come in batches, so it would mean something else."""
-    # meta.is_row_separable() looks at the outermost operation only (Polars 2.1)
-    text = expression.meta.serialize(format="json")
-    return any(mark in text for mark in ('"Agg":', '"Over":', '"expr":"Len"'))
-
-
-def _matches(pattern: str) -> None:
-    pl.Series([""]).str.contains(pattern)
-
-
-def _raised(function: Any, *arguments: Any) -> str:
-    """What a function has against its arguments; "" if nothing."""
-    try:
-        function(*arguments)
-    except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
-        lines = str(error).splitlines()
-        # what is wrong with a regular expression stands below a picture of it
-        return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
-    return ""

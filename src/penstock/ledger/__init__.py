@@ -6,7 +6,7 @@ one writer at a time, in SQLite and PostgreSQL alike. What moves (a ref, a state
 compare-and-set. `trace` walks the edges, `verify_audit` checks the signed chain of decisions.
 """
 
-from penstock.ledger.audit import AuditCheck, Break, verify_audit
+from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
 from penstock.ledger.lease import hold_lease
 from penstock.ledger.ledger import Ledger, Reader, Transaction
 from penstock.ledger.lineage import Lineage, trace

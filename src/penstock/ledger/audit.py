@@ -7,21 +7,17 @@ missing end: each writer therefore keeps, beside its key, the last entry that it
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.digest import canonical_json, digest_bytes, digest_value
-from penstock.errors import UsageError
 from penstock.ids import new_id
 from penstock.ledger.records import AuditEntry
 from penstock.ledger.values import clean
-from penstock.signing import load_signer, verify
-
-if TYPE_CHECKING:
-    from penstock.ledger.ledger import Reader
+from penstock.signing import load_signer
 
 GENESIS = "0" * 64  # what stands before the first entry
 
@@ -39,38 +35,22 @@ class Signing:
         return cls(key, key.with_name(f"{key.name}.{digest_bytes(ledger.encode())[:12]}.audit"))
 
 
-@dataclass(frozen=True)
-class Break:
-    """An entry that is not as it was written. `seq` is where it is, or where it should be."""
-
-    seq: int
-    why: str
-
-
-@dataclass(frozen=True)
-class AuditCheck:
-    """What the verification of the whole trail found."""
-
-    entries: int
-    broken: tuple[Break, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing is broken."""
-        return not self.broken
-
-
 def next_entry(
-    reader: "Reader", action: str, subject: str, *, actor: str, reason: str, payload: Mapping[str, Any]
+    last: AuditEntry | None,
+    signing: Signing,
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    reason: str,
+    payload: Mapping[str, Any],
 ) -> AuditEntry:
-    """The entry that follows the chain's last one, signed."""
-    if reader.signing is None:
-        raise UsageError("the ledger was opened without a signing key", expected="Ledger.open(url, signing_key=FILE)")
-    signer = load_signer(reader.signing.key)
-    last = _last(reader)
+    """The entry that follows `last`, signed; the first one when there is none."""
+    signer = load_signer(signing.key)
     draft = AuditEntry(
         seq=last.seq + 1 if last else 1,
-        at=reader.now(),
+        at=at,
         actor=clean(actor),
         action=clean(action),
         subject=clean(subject),
@@ -85,20 +65,9 @@ def next_entry(
     return replace(draft, digest=digest, signature=signer.sign(digest.encode()))
 
 
-def verify_audit(reader: "Reader", *, trusted: Sequence[str] = ()) -> AuditCheck:
-    """Check every entry, the chain between them, and that its known end is there.
-
-    `trusted` are the public keys that may sign; none given means that any may. An end that was cut
-    off is noticed where one of the keys that wrote is kept.
-    """
-    entries = reader.find(AuditEntry, order_by="seq")
-    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing)]
-    return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)))
-
-
 def remember(entry: AuditEntry, memory: Path) -> None:
     """Keep what the chain's end was, unless a later one is kept already."""
-    known = _remembered(memory)
+    known = remembered(memory)
     if known and known["seq"] >= entry.seq:
         return
     draft = memory.with_name(f"{memory.name}.{new_id()}.tmp")
@@ -116,44 +85,8 @@ def digest_of(entry: AuditEntry) -> str:
     return digest_value({**covered, "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds")})
 
 
-def _last(reader: "Reader") -> AuditEntry | None:
-    found = reader.find(AuditEntry, order_by="-seq", limit=1)
-    return found[0] if found else None
-
-
-def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
-    expected, previous = 1, GENESIS
-    for entry in entries:
-        if entry.seq != expected:
-            missing = f"{expected}" if entry.seq == expected + 1 else f"{expected} to {entry.seq - 1}"
-            yield Break(expected, f"entry {missing} is missing")
-        elif entry.previous != previous:
-            yield Break(entry.seq, "does not follow from the entry before it")
-        expected, previous = entry.seq + 1, entry.digest
-
-
-def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> Iterator[Break]:
-    for entry in entries:
-        if digest_of(entry) != entry.digest:
-            yield Break(entry.seq, "was changed after it was signed")
-        elif trusted and entry.public_key not in trusted:
-            yield Break(entry.seq, f"signed by a key that is not trusted: {entry.public_key}")
-        elif not verify(entry.public_key, entry.digest.encode(), entry.signature):
-            yield Break(entry.seq, "the signature does not fit")
-
-
-def _missing_end(entries: Sequence[AuditEntry], signing: Signing | None) -> Iterator[Break]:
-    known = _remembered(signing.memory) if signing else None
-    if known is None:
-        return
-    at_end = [entry for entry in entries if entry.seq == known["seq"]]
-    if not at_end:
-        yield Break(known["seq"], "the end of the trail was cut off: this entry was written here and is gone")
-    elif at_end[0].digest != known["digest"]:
-        yield Break(known["seq"], "is another entry than the one that was written here")
-
-
-def _remembered(memory: Path) -> dict[str, Any] | None:
+def remembered(memory: Path) -> dict[str, Any] | None:
+    """The last entry that was written with this key: its `seq` and `digest`."""
     try:
         known: dict[str, Any] = json.loads(memory.read_bytes())
     except FileNotFoundError:

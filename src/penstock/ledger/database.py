@@ -1,4 +1,4 @@
-"""What the ledger needs of a database, and which database a URL means."""
+"""What the ledger needs of a database."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -104,24 +104,6 @@ class Database(ABC):
             self.migrate()
 
 
-def open_database(url: str) -> Database:
-    """The database that `url` names: sqlite:///FILE or postgresql://USER@HOST/NAME."""
-    scheme = url.partition("://")[0].partition("+")[0]
-    if scheme == "sqlite":
-        from penstock.ledger.sqlite import SqliteDatabase
-
-        return SqliteDatabase(_sqlite_file(url))
-    if scheme in ("postgresql", "postgres"):
-        from penstock.ledger.postgres import PostgresDatabase
-
-        return PostgresDatabase("postgresql://" + url.partition("://")[2])
-    raise UsageError(
-        "this URL names no database that can hold a ledger",
-        where=url.partition("://")[0],
-        expected="sqlite:///FILE or postgresql://USER@HOST/NAME",
-    )
-
-
 def taken(detail: str) -> Conflict:
     """A row with this key is there already."""
     return Conflict("the ledger already holds this", where=detail, hint="read the record again and decide anew")
@@ -137,10 +119,3 @@ def busy(where: str) -> Conflict:
     return Conflict(
         f"the ledger stayed locked for {PATIENCE:.0f} s", where=where, hint="see who writes to it, then try again"
     )
-
-
-def _sqlite_file(url: str) -> Path:
-    name = url.partition("://")[2].removeprefix("/")
-    if not name or name == ":memory:":
-        raise UsageError("a ledger in memory is seen by nobody else", where=url, expected="sqlite:///FILE")
-    return Path(name)

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from penstock.errors import UsageError
 from penstock.ledger import statements
 from penstock.ledger.audit import Signing, next_entry, remember
-from penstock.ledger.database import Database, Session, open_database
+from penstock.ledger.database import Database, Session
 from penstock.ledger.records import AuditEntry, Edge
 from penstock.ledger.tables import Table, table_of
+from penstock.ledger.url import open_database
 from penstock.ledger.values import decode
 
 R = TypeVar("R")
@@ -107,7 +108,20 @@ class Transaction(Reader):
         self, action: str, subject: str, *, actor: str, reason: str = "", payload: Mapping[str, Any] | None = None
     ) -> AuditEntry:
         """Chain and sign an entry that says who did what to which subject, and why."""
-        self.appended = next_entry(self, action, subject, actor=actor, reason=reason, payload=payload or {})
+        if self.signing is None:
+            what = "the ledger was opened without a signing key"
+            raise UsageError(what, expected="Ledger.open(url, signing_key=FILE)")
+        last = self.find(AuditEntry, order_by="-seq", limit=1)
+        self.appended = next_entry(
+            last[0] if last else None,
+            self.signing,
+            at=self.now(),
+            actor=actor,
+            action=action,
+            subject=subject,
+            reason=reason,
+            payload=payload or {},
+        )
         self._insert(table_of(AuditEntry), [self.appended])
         return self.appended
 

@@ -79,7 +79,8 @@ class SqliteDatabase(Database):
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PenstockError(f"no ledger can be made here: {error.strerror}", where=str(self.file)) from error
+            what = f"no ledger can be made here: {error.strerror}"
+            raise PenstockError(what, where=str(self.file), hint=f"ls -ld {self.file.parent}") from error
         with closing(self.connect()) as connection:
             self._use_wal(connection)
         if not self._make_tables() and self.revision() != REVISION:
@@ -186,4 +187,5 @@ def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
         return busy(str(file))
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return Damaged("the file is not a whole SQLite database", where=str(file), hint="restore it from a backup")
-    return PenstockError(f"the ledger failed: {error}", where=str(file))
+    hint = f"ls -ld {file}" if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) else None
+    return PenstockError(f"the ledger failed: {error}", where=str(file), hint=hint)

@@ -1,0 +1,154 @@
+"""The file of a contract: read, and found sound before any row is held against it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from penstock.data.contract import Column, Contract, Rows, Rule
+from penstock.data.dtypes import KNOWN, dtype_of, logical, type_name
+from penstock.data.rules import allowed, bound, is_reserved, sql
+from penstock.data.text import readable
+from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
+from penstock.project import Document, Section, read_document
+
+Fault = tuple[tuple[str | int, ...], str, str | None]
+
+
+def load_contract(path: Path) -> Contract:
+    """Read a contract. ConfigError with every problem and its line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        hint = "take `contract:` out of the dataset, or write the file: `penstock data infer` drafts one"
+        raise ConfigError([Problem(str(path), "there is no such contract")], hint=hint) from None
+    except UnicodeDecodeError as error:
+        problem = Problem(str(path), f"byte {error.start} is not UTF-8", "a text file in UTF-8")
+        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
+    return parse_contract(text, path.name)
+
+
+def parse_contract(text: str, name: str = "contract.yaml") -> Contract:
+    """A contract from its YAML. ConfigError with every problem and its line."""
+    document = read_document(text, name)
+    problems = list(document.problems)
+    contract = None
+    if not problems:
+        contract, problems = _validated(document)
+    if contract is None or problems:
+        raise ConfigError(problems, hint=f"correct {name}")
+    return contract
+
+
+def _validated(document: Document) -> tuple[Contract | None, list[Problem]]:
+    try:
+        contract = Contract.model_validate(_as_written(document.values))
+    except ValidationError as error:
+        return None, [_problem(detail, document) for detail in error.errors(include_url=False)]
+    return contract, [Problem(document.where(path), what, expected) for path, what, expected in _faults(contract)]
+
+
+def _as_written(value: Any) -> Any:
+    """A contract knows no variables: `${…}` in a pattern is just text."""
+    if isinstance(value, dict):
+        return {key: _as_written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    return getattr(value, "text", value)
+
+
+def _problem(detail: Any, document: Document) -> Problem:
+    path = tuple(part for part in detail["loc"] if part not in ("int", "float", "str", "bool"))
+    name = ".".join(map(str, path))
+    if detail["type"] == "extra_forbidden":
+        sections: dict[str, type[Section]] = {"columns": Column, "rules": Rule, "rows": Rows}
+        known = sections.get(str(path[0]), Contract) if len(path) > 1 else Contract
+        meant = did_you_mean(str(path[-1]), known.model_fields)
+        return Problem(document.where(path, key=True), f"unknown key {path[-1]!r}{meant}")
+    if detail["type"] == "missing":
+        return Problem(document.where(path[:-1], key=True), f"`{name}` is missing")
+    return Problem(document.where(path), f"`{name}`: {detail['msg']}")
+
+
+# --- what is wrong with it beyond its form ---------------------------------------------------------
+
+
+def _faults(contract: Contract) -> Iterator[Fault]:
+    """What is wrong with a contract beyond its form: the path, what, and what was expected."""
+    sound = True
+    for name, column in contract.columns.items():
+        for fault in _column_faults(name, column):
+            sound = False
+            yield fault
+    for position, key in enumerate(contract.keys):
+        if key not in contract.columns:
+            yield ("keys", position), f"unknown column {key!r}{did_you_mean(key, contract.columns)}", None
+    if sound:
+        yield from _rule_faults(contract)
+
+
+def _column_faults(name: str, column: Column) -> Iterator[Fault]:
+    path = ("columns", name)
+    try:
+        dtype = logical(dtype_of(column.type))
+    except UsageError:
+        yield (*path, "type"), f"unknown type {column.type!r}{did_you_mean(column.type.capitalize(), KNOWN)}", None
+        return
+    if is_reserved(name):
+        yield path, f"the name {name!r} is reserved", None
+    for side in ("min", "max"):
+        if (value := getattr(column, side)) is not None and (what := _raised(bound, column, value)):
+            yield (*path, side), what, None
+    if column.values is not None and (_raised(allowed, column) or allowed(column).null_count()):
+        yield (*path, "values"), f"not all of them are {column.type}", None
+    if column.pattern is not None and not isinstance(dtype, pl.String):
+        yield (*path, "pattern"), f"a {column.type} column has no pattern", "type: String"
+    elif column.pattern is not None and (what := _raised(_matches, column.pattern)):
+        yield (*path, "pattern"), f"not a regular expression: {what}", None
+    if column.format and not (dtype.is_temporal() and readable(column.type)):
+        yield (*path, "format"), f"a {column.type} column has no format", "a Date, Time or Datetime"
+
+
+def _rule_faults(contract: Contract) -> Iterator[Fault]:
+    empty = pl.DataFrame(schema={name: logical(dtype_of(column.type)) for name, column in contract.columns.items()})
+    for position, rule in enumerate(contract.rules):
+        path = ("rules", position, "expression")
+        try:
+            expression = sql(rule.expression)
+            for name in expression.meta.root_names():
+                if name not in contract.columns:
+                    yield path, f"unknown column {name!r}{did_you_mean(name, contract.columns)}", None
+                    break
+            else:
+                if _looks_around(expression):
+                    yield path, "it looks at more than one row", "a condition on the columns of one row"
+                    continue
+                found = empty.select(expression).dtypes[0]
+                if not isinstance(found, pl.Boolean):
+                    yield path, f"it gives a {type_name(found)}", "a condition that is true or false"
+        except (ValueError, pl.exceptions.PolarsError) as error:
+            yield path, str(error).splitlines()[0], "a condition in SQL, such as `arrival > departure`"
+
+
+def _looks_around(expression: pl.Expr) -> bool:
+    """Whether a condition needs more than its own row: rows come in batches, so it would mean something else."""
+    # meta.is_row_separable() looks at the outermost operation only (Polars 2.1)
+    text = expression.meta.serialize(format="json")
+    return any(mark in text for mark in ('"Agg":', '"Over":', '"expr":"Len"'))
+
+
+def _matches(pattern: str) -> None:
+    pl.Series([""]).str.contains(pattern)
+
+
+def _raised(function: Any, *arguments: Any) -> str:
+    """What a function has against its arguments; "" if nothing."""
+    try:
+        function(*arguments)
+    except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        lines = str(error).splitlines()
+        # what is wrong with a regular expression stands below a picture of it
+        return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[0])
+    return ""

@@ -1,0 +1,73 @@
+"""Whether the audit trail is as it was written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from penstock.ledger.audit import GENESIS, Signing, digest_of, remembered
+from penstock.ledger.ledger import Reader
+from penstock.ledger.records import AuditEntry
+from penstock.signing import verify
+
+
+@dataclass(frozen=True)
+class Break:
+    """An entry that is not as it was written. `seq` is where it is, or where it should be."""
+
+    seq: int
+    why: str
+
+
+@dataclass(frozen=True)
+class AuditCheck:
+    """What the verification of the whole trail found."""
+
+    entries: int
+    broken: tuple[Break, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken
+
+
+def verify_audit(reader: Reader, *, trusted: Sequence[str] = ()) -> AuditCheck:
+    """Check every entry, the chain between them, and that its known end is there.
+
+    `trusted` are the public keys that may sign; none given means that any may. An end that was cut
+    off is noticed where one of the keys that wrote is kept.
+    """
+    entries = reader.find(AuditEntry, order_by="seq")
+    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing)]
+    return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)))
+
+
+def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
+    expected, previous = 1, GENESIS
+    for entry in entries:
+        if entry.seq != expected:
+            missing = f"{expected}" if entry.seq == expected + 1 else f"{expected} to {entry.seq - 1}"
+            yield Break(expected, f"entry {missing} is missing")
+        elif entry.previous != previous:
+            yield Break(entry.seq, "does not follow from the entry before it")
+        expected, previous = entry.seq + 1, entry.digest
+
+
+def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> Iterator[Break]:
+    for entry in entries:
+        if digest_of(entry) != entry.digest:
+            yield Break(entry.seq, "was changed after it was signed")
+        elif trusted and entry.public_key not in trusted:
+            yield Break(entry.seq, f"signed by a key that is not trusted: {entry.public_key}")
+        elif not verify(entry.public_key, entry.digest.encode(), entry.signature):
+            yield Break(entry.seq, "the signature does not fit")
+
+
+def _missing_end(entries: Sequence[AuditEntry], signing: Signing | None) -> Iterator[Break]:
+    known = remembered(signing.memory) if signing else None
+    if known is None:
+        return
+    at_end = [entry for entry in entries if entry.seq == known["seq"]]
+    if not at_end:
+        yield Break(known["seq"], "the end of the trail was cut off: this entry was written here and is gone")
+    elif at_end[0].digest != known["digest"]:
+        yield Break(known["seq"], "is another entry than the one that was written here")
