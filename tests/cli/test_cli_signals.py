@@ -54,8 +54,9 @@ def test_ctrl_c_in_a_training_leaves_nothing_half_done_and_the_next_run_goes_on(
     assert len(document(invoke("deliver", "models", "-C", root, "--json"))) == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", ["serve", "up"])
+@pytest.mark.parametrize(
+    ("command", "number"), [("serve", signal.SIGINT), ("serve", signal.SIGTERM), ("up", signal.SIGINT)]
+)
 def test_a_server_ends_when_it_is_told_even_before_it_stands(
     project: Project, root: Path, command: str, number: signal.Signals
 ) -> None:
