@@ -12,7 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 from sklearn.svm import SVC
 
 from penstock.bundle import FeatureSet, FeatureSpec, Target, ViewSpec, export, open_bundle, schema_of, seal
@@ -126,6 +126,7 @@ def test_two_versions_of_the_code_answer_in_one_process(draft, store, signer, di
     [
         (HistGradientBoostingClassifier(max_iter=5), "skops"),
         (make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()), "skops"),
+        (make_pipeline(SplineTransformer(), LogisticRegression()), "skops"),
         (lightgbm.LGBMClassifier(n_estimators=5, verbose=-1), "lightgbm"),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -176,13 +177,21 @@ def test_no_place_in_the_tree_takes_a_stranger(seed, hostile):
         skops_format.load(rebuilt(SOUND, change))
 
 
-def test_every_type_on_the_list_exists():
-    from importlib import import_module
+# Parts of a spline in SciPy 1.17 and 1.18: the first needs Python 3.11, where the second does not run.
+EITHER = {"scipy._lib.array_api_compat.numpy._aliases.asarray", "scipy.interpolate._bsplines._BSpline"}
 
-    for loader, names in allowed().items():
-        for name in names:
-            module, _, attribute = name.rpartition(".")
-            assert hasattr(import_module(module), attribute), f"{loader}: {name}"
+
+def test_every_type_on_the_list_exists():
+    absent = {name for names in allowed().values() for name in names if not exists(name)}
+    assert absent < EITHER
+
+
+def exists(name):
+    module, _, attribute = name.rpartition(".")
+    try:
+        return hasattr(import_module(module), attribute)
+    except ModuleNotFoundError:
+        return False
 
 
 def test_nothing_on_the_list_is_for_loaders_that_call_what_a_file_names():

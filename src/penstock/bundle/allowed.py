@@ -24,7 +24,7 @@ _FUNCTIONS = (
         f"sklearn.feature_selection._univariate_selection.{name}"
         for name in ("chi2", "f_classif", "f_oneway", "f_regression", "r_regression")
     ),
-    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",  # SciPy 1.17; 1.18 keeps a _BSpline in its place
     "scipy.special._ufuncs.expit",
     "scipy.special._ufuncs.logit",
     "sklearn.feature_selection._mutual_info.mutual_info_classif",
@@ -118,6 +118,10 @@ sklearn._loss._loss CyPinballLoss
 sklearn.linear_model._sgd_fast EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge
 """
 
+_SCIPY = """
+scipy.interpolate._bsplines BSpline _BSpline
+"""
+
 _LIGHTGBM = """
 lightgbm.basic Booster
 lightgbm.sklearn LGBMClassifier LGBMRegressor
@@ -136,9 +140,7 @@ def allowed() -> dict[str, frozenset[str]]:
         "ListNode": frozenset({"builtins.list"}),
         "LossNode": frozenset(_names(_LOSSES)),
         "NdArrayNode": frozenset({"numpy.ndarray", *_NUMPY}),
-        "ObjectNode": frozenset(
-            {*_names(_SKLEARN, "sklearn."), *_names(_LIGHTGBM), "scipy.interpolate._bsplines.BSpline"}
-        ),
+        "ObjectNode": frozenset({*_names(_SKLEARN, "sklearn."), *_names(_LIGHTGBM), *_names(_SCIPY)}),
         "PartialNode": frozenset({"functools.partial"}),
         "RandomGeneratorNode": frozenset({"numpy.random._generator.Generator"}),
         "RandomStateNode": frozenset({"numpy.random.mtrand.RandomState"}),

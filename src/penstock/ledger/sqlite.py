@@ -99,7 +99,7 @@ class SqliteDatabase(Database):
     def connect(self) -> sqlite3.Connection:
         """A connection with the settings that every use of the ledger needs."""
         try:
-            connection = sqlite3.connect(self.file, PATIENCE, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last decisions with the power
         except sqlite3.Error as error:
