@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from penstock.bundle import skops_format
-from penstock.bundle.allowed import allowed
+from penstock.bundle.allowed import BIT_GENERATORS, allowed
 from penstock.errors import Untrusted, UsageError
 
 RNG = np.random.default_rng(1)
@@ -28,6 +28,7 @@ Y = (X["a"] > 0).to_numpy()
 
 
 SOUND = skops_format.dump(LogisticRegression().fit(X, Y)).data
+DRAWING = skops_format.dump(LogisticRegression().fit(X, Y).set_params(random_state=np.random.default_rng(1))).data
 
 
 def rebuilt(data: bytes, change: Callable[[dict[str, Any], dict[str, bytes]], None], method: int = ZIP_STORED) -> bytes:
@@ -76,6 +77,25 @@ def test_a_type_that_is_not_on_the_list_is_refused_and_named(loader, module, nam
 
     with pytest.raises(Untrusted, match=f"the model file asks for {module}.{name}"):
         skops_format.load(rebuilt(SOUND, ask))
+
+
+@pytest.mark.parametrize("name", ["seed", "set_bit_generator", "bit_generator.BitGenerator", "PCG64 "])
+def test_a_bit_generator_that_is_not_on_the_list_is_refused_before_skops_looks_it_up(name):
+    def ask(schema, members):
+        state = node(schema, "RandomGeneratorNode")["content"]["bit_generator"]["content"]
+        state["bit_generator"]["content"] = json.dumps(name)
+
+    assert skops_format.load(DRAWING).probabilities(X).shape == (200, 2)
+    with pytest.raises(Untrusted, match=f"the model file asks for numpy.random.{name}"):
+        skops_format.load(rebuilt(DRAWING, ask))
+
+
+def test_a_generator_that_hides_its_bit_generator_is_refused():
+    def hide(schema, members):
+        node(schema, "RandomGeneratorNode")["content"]["bit_generator"]["content"].pop("bit_generator")
+
+    with pytest.raises(Untrusted, match="not a sound skops archive"):
+        skops_format.load(rebuilt(DRAWING, hide))
 
 
 @pytest.mark.parametrize("part", ["__loader__", "__module__", "__class__"])
@@ -174,7 +194,7 @@ def test_no_place_in_the_tree_takes_a_stranger(seed, hostile):
         random.Random(seed).choice(nodes).update({"__module__": hostile[0], "__class__": hostile[1]})
 
     with pytest.raises(Untrusted, match=rf"asks for {hostile[0]}\.{hostile[1]}"):
-        skops_format.load(rebuilt(SOUND, change))
+        skops_format.load(rebuilt(DRAWING, change))
 
 
 # Parts of a spline in SciPy 1.17 and 1.18: the first needs Python 3.11, where the second does not run.
@@ -182,7 +202,7 @@ EITHER = {"scipy._lib.array_api_compat.numpy._aliases.asarray", "scipy.interpola
 
 
 def test_every_type_on_the_list_exists():
-    absent = {name for names in allowed().values() for name in names if not exists(name)}
+    absent = {name for names in (*allowed().values(), BIT_GENERATORS) for name in names if not exists(name)}
     assert absent < EITHER
 
 

@@ -16,6 +16,9 @@ _NUMPY = tuple(
     )
 )  # fmt: skip
 
+# Sources of random numbers, which a file names in the state of a generator.
+BIT_GENERATORS = frozenset(f"numpy.random.{name}" for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"))
+
 # Functions that estimators keep a reference to. None reads or writes anything but its arguments.
 _FUNCTIONS = (
     *(f"numpy.{name}" for name in ("abs", "absolute", "cbrt", "cos", "exp", "exp2", "expm1", "log", "log10", "log1p")),

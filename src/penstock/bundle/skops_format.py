@@ -18,7 +18,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import polars as pl
 
-from penstock.bundle.allowed import allowed
+from penstock.bundle.allowed import BIT_GENERATORS, allowed
 from penstock.bundle.model import FEW_ROWS, Dumped, Floats, Model, labels_of
 from penstock.digest import digest_bytes, digest_value
 from penstock.errors import Untrusted, UsageError
@@ -168,9 +168,14 @@ def _check_array(name: str, data: bytes) -> None:
 
 
 def _strangers(schema: Any) -> set[str]:
-    table = allowed()
-    nodes = _nodes(schema)
-    return {_type_of(node) for node in nodes if _type_of(node) not in table.get(str(node.get("__loader__")), ())}
+    """What the nodes ask for and no list holds."""
+    table, strangers = allowed(), set()
+    for node in _nodes(schema):
+        loader = str(node.get("__loader__"))
+        strangers |= {_type_of(node)} - table.get(loader, frozenset())
+        if loader == "RandomGeneratorNode":
+            strangers |= {_bit_generator(node)} - BIT_GENERATORS
+    return strangers
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
@@ -190,6 +195,11 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 def _type_of(node: dict[str, Any]) -> str:
     return f"{node.get('__module__')}.{node.get('__class__')}"
+
+
+def _bit_generator(node: dict[str, Any]) -> str:
+    """What a generator's node asks NumPy for by a plain text, which is no node of its own."""
+    return f"numpy.random.{json.loads(node['content']['bit_generator']['content']['bit_generator']['content'])}"
 
 
 # --- writing one ---------------------------------------------------------------------------------
