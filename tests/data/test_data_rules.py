@@ -57,6 +57,14 @@ def test_a_missing_float_may_be_nan() -> None:
     assert check(contract, pl.DataFrame({"x": [float("nan"), None]})).reasons == {"x: missing": 2}
 
 
+def test_nan_in_text_is_missing_as_it_is_among_values() -> None:
+    contract = parse_contract("columns: {x: {type: Float64, nullable: false, min: 0, max: 1}}")
+    texts = pl.DataFrame({"x": ["NaN", "nan", " nan ", "", "0.5", "x"]})
+    assert check(contract, texts, text=True).reasons == {"x: missing": 4, "x: not Float64": 1}
+    nullable = parse_contract("columns: {x: {type: Float64, max: 1}}")
+    assert check(nullable, texts.head(3), text=True).ok
+
+
 def test_text_is_parsed_and_says_what_does_not_parse() -> None:
     raw = pl.DataFrame(
         {"id": ["1", "x", ""], "delay": [" 2.5", "-", None], "carrier": ["AA"] * 3, "day": ["2013-01-01"] * 3}

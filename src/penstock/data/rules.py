@@ -153,14 +153,14 @@ def _column_checks(name: str, column: Column, required: bool, text: bool) -> Ite
     dtype = dtype_of(column.type)
     if dtype.is_float():
         value = value.fill_nan(None)
+    missing = value.is_null()
     if text:
-        there = present(raw, column).is_not_null()
+        unread = present(raw, column).is_not_null() & pl.col(name).is_null()
+        missing &= ~unread
         if column.type != "String":
-            yield Check(f"{name}: not {column.type}", there & pl.col(name).is_null())
-    else:
-        there = value.is_not_null()
+            yield Check(f"{name}: not {column.type}", unread)
     if required:
-        yield Check(f"{name}: missing", ~there)
+        yield Check(f"{name}: missing", missing)
     if column.min is not None:
         yield Check(f"{name}: below {column.min}", value < bound(column, column.min))
     if column.max is not None:
