@@ -2,7 +2,7 @@
 
 import signal
 import sys
-import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -13,12 +13,13 @@ from penstock.errors import Conflict, PenstockError
 
 if TYPE_CHECKING:
     from penstock.improve import Ticked
+    from penstock.serve import ServerProcess
 
 Announce = Callable[[str], object]
 
 
 class _Told(BaseException):
-    """Told to stop during a look. Not KeyboardInterrupt: one that was caught can still end CPython by SIGINT."""
+    """SIGTERM or SIGINT. Not KeyboardInterrupt: one that was caught can still end CPython by SIGINT."""
 
 
 def _line(text: str) -> None:
@@ -43,17 +44,9 @@ def up(
     from penstock.serve import ServerProcess
 
     settings = workspace.project.config.deliver.server
-    ended = threading.Event()
-    looking = threading.Event()
-
-    def end(*_: object) -> None:
-        ended.set()
-        if looking.is_set():
-            raise _Told  # a training under way is given up: the next loop takes it up again
-
+    interval = workspace.project.config.improve.tick
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    follow()
+        signal.signal(number, _told)
     server = ServerProcess(
         workspace.serve_directory,
         host=host or settings.host,
@@ -62,15 +55,26 @@ def up(
         max_rows=settings.max_rows,
         max_body=settings.max_body,
     )
-    with server, suppress(_Told):
-        announce(f"serving on {server.url}, looking every {_words(workspace.project.config.improve.tick)}")
-        while not ended.is_set() and server.alive:
-            looking.set()
-            _tick(tick, on_tick, announce)
-            looking.clear()
-            ended.wait(workspace.project.config.improve.tick.total_seconds())
-        if not server.alive and not ended.is_set():
-            raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")
+    with suppress(_Told):
+        follow()
+        with server:
+            announce("\n".join(server.said))
+            announce(f"looking every {_words(interval)}")
+            while server.alive:
+                _tick(tick, on_tick, announce)
+                _wait(server, interval.total_seconds())
+        raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")
+
+
+def _told(*_: object) -> None:
+    raise _Told  # a training under way is given up: the next loop takes it up again
+
+
+def _wait(server: "ServerProcess", seconds: float) -> None:
+    """Until the next look, or until there is no server any more."""
+    until = time.monotonic() + seconds
+    while server.alive and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))
 
 
 def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce) -> None:

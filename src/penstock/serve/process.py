@@ -69,6 +69,13 @@ class ServerProcess:
         return self.root / "server.log"
 
     @property
+    def said(self) -> list[str]:
+        """The lines that this server printed so far."""
+        with self.output.open("rb") as output:
+            output.seek(self._said)
+            return output.read().decode(errors="replace").strip().splitlines()
+
+    @property
     def url(self) -> str:
         """`http://127.0.0.1:43117`"""
         return self._running().url
@@ -176,10 +183,7 @@ class ServerProcess:
         return ServerError("the server ended before it was ready", where=str(self.root), hint=self._last_words())
 
     def _last_words(self) -> str:
-        with self.output.open("rb") as output:
-            output.seek(self._said)
-            lines = output.read().decode(errors="replace").strip().splitlines()
-        return "\n".join(lines[-10:])
+        return "\n".join(self.said[-10:])
 
     def _close(self) -> None:
         if self._child and self._child.stdin:

@@ -1,17 +1,16 @@
 """The server process from outside: one lock, one socket, one address to find it at."""
 
 import os
-import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.deliver.serving_state import Applied, ServeDirectory, hold_server, write_applied
 from penstock.errors import UsageError
+from penstock.serve.ending import surviving_signals
 from penstock.serve.limits import MAX_BODY, MAX_ROWS, Limits
 from penstock.serve.log import Durability
 
@@ -40,7 +39,7 @@ def run_server(
     UsageError when the address cannot be had.
     """
     with ExitStack() as stack:
-        ending = stack.enter_context(_surviving_signals())
+        ending = stack.enter_context(surviving_signals())
         stack.enter_context(hold_server(root))
         listener = stack.enter_context(listen(host, port))
         applied = Applied(os.getpid(), host, listener.getsockname()[1], datetime.now(UTC).isoformat())
@@ -76,37 +75,3 @@ def listen(host: str, port: int) -> socket.socket:
         what = f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
         raise UsageError(what, hint="choose another port: --port 0 takes a free one") from error
     return listener
-
-
-class Ending:
-    """That the server shall end, asked before there is one or while it runs."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._end: Callable[[], None] = lambda: None
-
-    def ask(self, *_: object) -> None:
-        """It shall end: now, or as soon as it can."""
-        self._asked = True
-        self._end()
-
-    def by(self, end: Callable[[], None]) -> None:
-        """From now on `end` makes it end."""
-        self._end = end
-        if self._asked:
-            end()
-
-
-@contextmanager
-def _surviving_signals() -> Iterator[Ending]:
-    """Uvicorn ends at these signals and then raises them once more: that must not end the caller too."""
-    ending = Ending()
-    if threading.current_thread() is not threading.main_thread():
-        yield ending
-        return
-    before = {number: signal.signal(number, ending.ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield ending
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,19 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvicorn
 
 from penstock.deliver.serving_state import Applied, ServeDirectory, write_applied
 from penstock.serve.app import App
+from penstock.serve.ending import Ending
 from penstock.serve.limits import Limits
 from penstock.serve.log import Durability, SegmentLog
 from penstock.serve.metrics import Metrics
 from penstock.serve.router import Router, Table
-
-if TYPE_CHECKING:
-    from penstock.serve.server import Ending
 
 DRAIN_SECONDS = 30
 
@@ -32,7 +29,7 @@ def work(
     *,
     attached: bool,
     announce: Callable[[str], object],
-    ending: "Ending",
+    ending: Ending,
 ) -> None:
     """Answer on `listener` until a signal comes or, when `attached`, standard input closes.
 
@@ -89,7 +86,7 @@ def _config(app: App) -> uvicorn.Config:
     )
 
 
-def _end_with_input(ending: "Ending") -> None:
+def _end_with_input(ending: Ending) -> None:
     # Not through sys.stdin: its buffer is locked while a thread waits in it, which breaks the interpreter's end.
     while os.read(0, 4096):
         pass
