@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import typer
 
-from penstock.cli import steps
+from penstock.cli import audit, data, deliver, improve, monitor, objective, render, train, validate
 from penstock.cli.process import brief
 from penstock.cli.shell import (
     HERE,
@@ -19,7 +19,6 @@ from penstock.cli.shell import (
     Sets,
     Where,
     answer,
-    group,
     guarded,
     print_json,
     project_at,
@@ -38,7 +37,7 @@ class Help(Sections):
         "Every day": (
             "init", "run", "status", "serve", "up", "promote", "approve", "rollback", "trace", "reproduce",
         ),
-        "Step by step": tuple(steps.GROUPS),
+        "Step by step": ("objective", "data", "train", "validate", "deliver", "monitor", "improve"),
         "Besides": ("audit", "schema", "version"),
     }  # fmt: skip
 
@@ -54,10 +53,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-audit = group("audit", "The tamper-evident record of every decision.")
-for name, text in steps.GROUPS.items():
-    app.add_typer(steps.apps[name], name=name, help=text)
-app.add_typer(audit, name="audit")
+for step in (objective, data, train, validate, deliver, monitor, improve, audit):
+    app.add_typer(step.app)
 
 
 # Click's UsageError, from whichever click Typer brings along.
@@ -117,7 +114,6 @@ def init(
     Example: penstock init churn --data customers.csv --target churned
     """
     from penstock.api import Project
-    from penstock.cli import render
 
     answer(lambda: Project.init(name, data=data, target=target, time=time, entity=entity), render.scaffolded, as_json)
 
@@ -128,7 +124,6 @@ def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], a
 
     Example: penstock run --set train.params.max_iter=200
     """
-    from penstock.cli import render
 
     def turn() -> "Turn":
         project = project_at(where, environment, sets)
@@ -148,8 +143,6 @@ def status(where: Where = HERE, environment: Environment = None, as_json: AsJson
 
     Example: penstock status
     """
-    from penstock.cli import render
-
     answer(lambda: project_at(where, environment).status(), render.status, as_json)
 
 
@@ -178,8 +171,6 @@ def up(
 
     Example: penstock up
     """
-    from penstock.cli import render
-
     guarded(lambda: project_at(where, environment).up(host=host, port=port, on_tick=render.tick_line), False)
 
 
@@ -197,8 +188,6 @@ def promote(
 
     Example: penstock promote 3 --to production -m "better on every slice"
     """
-    from penstock.cli import render
-
     answer(
         lambda: project_at(where, environment, actor=actor).promote(version, to=to, reason=reason),
         render.promoted,
@@ -221,8 +210,6 @@ def approve(
 
     Example: penstock approve 3 --as ada --role owner -m "seen the slices"
     """
-    from penstock.cli import render
-
     answer(
         lambda: project_at(where, environment, actor=actor).approve(version, role=role, to=to, reason=reason),
         render.approved,
@@ -243,8 +230,6 @@ def rollback(
 
     Example: penstock rollback -m "false alarms at JFK"
     """
-    from penstock.cli import render
-
     answer(lambda: project_at(where, environment, actor=actor).rollback(to=to, reason=reason), render.promoted, as_json)
 
 
@@ -261,8 +246,6 @@ def trace(
 
     Example: penstock trace flight-delay@3
     """
-    from penstock.cli import render
-
     answer(lambda: project_at(where, environment).trace(start), render.trace, as_json)
 
 
@@ -277,7 +260,6 @@ def reproduce(
 
     Example: penstock reproduce 4
     """
-    from penstock.cli import render
 
     def again() -> object:
         with spinner("training again from the record"):
@@ -304,26 +286,3 @@ def version() -> None:
     Example: penstock version
     """
     show_version(True)
-
-
-@audit.command("log")
-def audit_log(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
-    """Every decision: who, what, when, why.
-
-    Example: penstock audit log
-    """
-    from penstock.cli import render
-
-    answer(lambda: project_at(where, environment).audit.log(), render.audit_log, as_json)
-
-
-@audit.command("verify")
-def audit_verify(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
-    """Check the chain of digests and every signature. Ends with 1 when something was changed.
-
-    Example: penstock audit verify
-    """
-    from penstock.cli import render
-
-    check = answer(lambda: project_at(where, environment).audit.verify(), render.audit_check, as_json)
-    raise typer.Exit(1 if check.broken else 0)

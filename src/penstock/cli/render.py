@@ -1,17 +1,12 @@
-"""What each command prints for a person."""
+"""What the daily verbs print for a person, and what the steps' commands print as they do."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
-from penstock.cli.shell import pencil, rub_out, table
+from penstock.cli.shell import counted, pencil, rub_out, say, when
 from penstock.digest import short
-
-if TYPE_CHECKING:
-    import polars as pl
 
 MARKS = {"PASS": ("✓", "green"), "FAIL": ("✗", "red"), "UNDECIDED": ("?", "yellow")}
 GRADES = {
@@ -21,24 +16,6 @@ GRADES = {
     "different": "another model",
 }
 STATES = {"cached": ("=", "bright_black"), "done": ("✓", "green")}
-
-
-def say(text: str = "") -> None:
-    """A line."""
-    typer.echo(text)
-
-
-def _count(number: int, noun: str) -> str:
-    """`1 label`, `2,000 labels`"""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def when(moment: datetime | None) -> str:
-    """2013-04-01 06:00"""
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
-
-
-# --- the daily verbs ---
 
 
 def scaffolded(made: Any) -> None:
@@ -162,11 +139,6 @@ def approved(given: Any) -> None:
     say(f"next: penstock promote {given.number} --to {given.state}")
 
 
-def signed(given: Any) -> None:
-    """A signature."""
-    say(f"{given.name} ({given.role}) has signed objective {short(given.objective)}")
-
-
 def trace(found: Any) -> None:
     """A lineage as two lists, nearest first."""
     from penstock.report import cell
@@ -223,271 +195,29 @@ def reproduction(result: Any) -> None:
         say("  the environment is the same")
 
 
-def tick_line(ticked_once: Any) -> None:
+def tick_line(done: Any) -> None:
     """One line when a tick did something."""
-    seen = ticked_once.look
-    for alert in seen.opened:
-        typer.secho(f"alert {alert.severity}: {alert.rule}: {alert.message}", fg="yellow")
-    for alert in seen.resolved:
-        say(f"resolved: {alert.rule}: {alert.message}")
-    if ticked_once.action:
-        say(f"{ticked_once.action.kind} {ticked_once.action.state}: {ticked_once.action.reason}")
-    for notice in seen.notices:
-        typer.secho(notice, fg="yellow", err=True)
-
-
-def ticked(done: Any) -> None:
-    """What one tick saw and did."""
-    look(done.look)
-    for one in done.due:
-        waits = f", waits until {when(one.waits)}" if one.waits else ""
-        say(f"due: {one.trigger}: {one.reason}{waits}")
-    if done.action is None:
-        say(done.held or "nothing to do")
-        return
-    say(f"{done.action.kind} {done.action.state}: {done.action.reason}")
-    for lack in done.action.outcome.get("lacks", []):
-        say(f"  {lack}")
-    if done.action.state == "registered" and done.turn and done.turn.version:
-        version = done.turn.version
-        say(f"{version.name} passed every gate and is a candidate")
-        say(f"next: penstock promote {version.number}   # or look first: penstock validate card {version.number}")
-
-
-# --- 2 data ---
-
-
-def ingested(done: Any) -> None:
-    """Each dataset."""
-    for one in done:
-        quarantined = f", {one.quarantined:,} quarantined" if one.quarantined else ""
-        say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{quarantined}  ({one.why})")
-        for reason, count in {**one.reasons, **one.warnings}.items():
-            say(f"  {count:,}  {reason}")
-
-
-def versions(found: Any) -> None:
-    """A dataset's history."""
-    rows = [[short(v.commit), v.rows, v.bytes, when(v.created_at), short(v.content)] for v in found]
-    table(["commit", "rows", "bytes", "created (UTC)", "content"], rows)
-
-
-def version(found: Any) -> None:
-    """One version."""
-    say(f"{found.dataset}@{short(found.commit)}, {found.rows:,} rows")
-
-
-def frame(rows: Any) -> None:
-    """Rows as a table; a text as it is."""
-    if isinstance(rows, str):
-        say(rows)
-        return
-    table(rows.columns, [list(row) for row in rows.rows()])
-
-
-def export(rows: "pl.LazyFrame", output: Path) -> str:
-    """Write every row, streaming."""
-    if output.suffix == ".csv":
-        rows.sink_csv(output)
-    else:
-        rows.sink_parquet(output)
-    return f"wrote {output}"
-
-
-def difference(found: Any) -> None:
-    """What changed."""
-    say(f"{short(found.before)} → {short(found.after)}: {found.rows_before:,} → {found.rows_after:,} rows")
-    by = f"by {', '.join(found.key)}" if found.key else "by whole rows"
-    say(f"  rows {by}: {found.added:,} added, {found.removed:,} removed, {found.changed:,} changed")
-    say(f"  parts: {found.parts_added} added, {found.parts_removed} removed")
-    if found.schema:
-        table(["column", "change", "before", "after"], [list(change.values()) for change in found.schema])
-
-
-def checked(found: Any) -> None:
-    """A file that keeps its contract."""
-    typer.secho(f"{found.rows:,} rows keep the contract", fg="green")
-    for reason, count in {**found.reasons, **found.warnings}.items():
-        say(f"  {count:,}  {reason}")
-
-
-def damage(found: Any) -> None:
-    """Damaged blobs."""
-    if not found:
-        typer.secho("every stored byte is what was written", fg="green")
-    for one in found:
-        typer.secho(str(one), fg="red")
-
-
-def swept(found: Any) -> None:
-    """What was collected."""
-    young = f", {found.young:,} too young to go" if found.young else ""
-    say(f"{_count(found.removed, 'blob')} removed, {found.freed:,} bytes freed; {found.kept:,} kept{young}")
-
-
-# --- 3 train ---
-
-
-def runs(found: Any) -> None:
-    """The newest runs."""
-    rows = [
-        [r.number, r.status, r.function, when(r.started_at), _seconds(r), short(r.bundle or ""), r.id] for r in found
-    ]
-    names = ["run", "status", "function", "started (UTC)", "seconds", "bundle", "id"]
-    table(names, rows, empty="no runs yet: penstock run")
-
-
-def run_details(found: Any) -> None:
-    """Everything about a run."""
-    one = found.run
-    typer.secho(f"run {one.number}  {one.status}", bold=True, nl=False)
-    say(f"  {one.id}")
-    code = (
-        f"commit {one.git_commit}" + (" with an uncommitted patch" if one.patch else "")
-        if one.git_commit
-        else "not in Git"
-    )
-    for name, value in (
-        ("function", one.function), ("code", f"{short(one.code)}, {code}"), ("seed", one.seed),
-        ("started", when(one.started_at)),
-        ("seconds", _seconds(one)), ("bundle", short(one.bundle or "")), ("content", short(one.content_hash or "")),
-        ("probe", short(one.probe_hash or "")), ("environment", short(one.environment)), ("error", one.error or ""),
-    ):  # fmt: skip
-        say(f"  {name:<12} {value}") if value != "" else None
-    for title, pairs in (
-        ("data", one.data.items()), ("features", one.features.items()),
-        ("params", [(p.name, p.value) for p in found.params]),
-        ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
-        ("host", _host(one.host)),
-    ):  # fmt: skip
-        for name, value in pairs:
-            shown = short(str(value)) if title in ("data", "features") else value
-            say(f"  {title:<12} {name} = {shown}")
-    for evaluation in found.evaluations:
-        say(f"  {'judged':<12} {evaluation.verdict}, {when(evaluation.at)}")
-
-
-def _host(host: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Of where it ran, what a person asks for."""
-    yield "name", host.get("name", "")
-    yield "kernel", host.get("kernel", "")
-    yield "cpus", host.get("cpus", "")
-    yield "memory", f"{host.get('memory', 0) / 2**30:.1f} GiB"
-
-
-def _seconds(run: Any) -> str:
-    return f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else ""
-
-
-# --- 4 validate, 5 deliver ---
-
-
-def judgement(found: Any) -> None:
-    """Each gate."""
-    mark, colour = MARKS[found.evaluation.verdict]
-    typer.secho(f"{mark} {found.evaluation.verdict}", fg=colour, bold=True, nl=False)
-    say(f"  bundle {short(found.evaluation.bundle)}, {when(found.evaluation.at)} UTC")
-    gates(found.results)
-
-
-def models(found: Any) -> None:
-    """The registry."""
-    rows = [[v.name, v.state, when(v.created_at), v.note, short(v.bundle)] for v in found]
-    table(["version", "state", "registered (UTC)", "note", "bundle"], rows, empty="no model versions yet: penstock run")
-
-
-def transitions(found: Any) -> None:
-    """Every change of state."""
-    rows = [
-        [when(t.at), f"{t.model}@{t.number}", f"{t.before or ''} → {t.after}".strip(), t.actor, t.reason] for t in found
-    ]
-    table(["when (UTC)", "version", "change", "by", "why"], rows, empty="nothing was promoted yet: penstock promote")
-
-
-def lacking(missing: Any) -> None:
-    """What lacks."""
-    if not missing:
-        typer.secho("nothing lacks", fg="green")
-    for lack in missing:
-        say(f"lacks: {lack}")
-
-
-def refreshed(deployment: Any) -> None:
-    """A refresh of the views."""
-    say(f"generation {deployment.generation}" if deployment else "the endpoint has the newest rows")
-
-
-# --- 6 monitor, 7 improve ---
+    _news(done.look, done.action)
 
 
 def look(found: Any) -> None:
     """What a look found."""
-    read = (
-        f"{_count(found.compacted.predictions, 'new prediction')} and {_count(found.compacted.feedback, 'new label')}"
-    )
-    say(f"{read} in the server's log; {_count(len(found.points), 'number')} measured")
+    predictions = counted(found.compacted.predictions, "new prediction")
+    labels = counted(found.compacted.feedback, "new label")
+    say(f"{predictions} and {labels} in the server's log; {counted(len(found.points), 'number')} measured")
     if found.open_until:
         say(f"the window that ends {when(found.open_until)} UTC is measured when it is over")
     for rule in found.unjudged:
         say(f"not judged: {rule}")
-    tick_line(type("Seen", (), {"look": found, "action": None}))
+    _news(found)
 
 
-def alerts(found: Any) -> None:
-    """Alerts."""
-    rows = [
-        [a.state, a.severity, a.rule, a.subject, a.value, a.message, when(a.opened_at), when(a.resolved_at)]
-        for a in found
-    ]
-    table(["state", "severity", "rule", "of", "value", "what", "opened", "resolved"], rows, empty="no alerts")
-
-
-def series(found: Any) -> None:
-    """A number over time."""
-    rows = [[when(p.window_start), p.value, p.n, p.model] for p in found]
-    nothing = "nothing was measured under this name yet: penstock monitor look"
-    table(["window from (UTC)", "value", "n", "model"], rows, empty=nothing)
-
-
-def predictions(found: Any) -> None:
-    """Logged predictions, in what a person looks for; `trace` shows one whole."""
-    names = {"id": "id", "at": "at (UTC)", "model": "model", "key": "key", "label": "answer", "score": "score"}
-    columns = [name for name in (*names, "truth") if name in found.columns]
-    if found.height and found["label"].null_count() == found.height:  # a regression: its score is the answer
-        columns.remove("label")
-        names["score"] = "answer"
-        found = found.cast({"truth": float})
-    rows = [[when(v) if isinstance(v, datetime) else v for v in row] for row in found.select(columns).rows()]
-    table([names.get(name, name) for name in columns], rows, empty="no predictions yet: penstock serve")
-
-
-def feedback(count: Any) -> None:
-    """Labels taken."""
-    say(f"{_count(count, 'label')} taken")
-    if count:
-        say("next: penstock monitor look   # or: penstock improve tick")
-
-
-def actions(found: Any) -> None:
-    """What the loop did."""
-    rows = [
-        [when(a.started_at), a.kind, a.state, a.trigger, a.reason, str(a.outcome.get("version", ""))] for a in found
-    ]
-    table(["when", "what", "outcome", "trigger", "why", "version"], rows, empty="the loop has done nothing yet")
-
-
-# --- audit ---
-
-
-def audit_log(found: Any) -> None:
-    """Every decision."""
-    rows = [[e.seq, when(e.at), e.actor, e.action, e.subject, e.reason] for e in found]
-    table(["#", "when (UTC)", "who", "what", "of", "why"], rows, empty="nothing was decided yet")
-
-
-def audit_check(check: Any) -> None:
-    """Whether the chain holds."""
-    if not check.broken:
-        typer.secho(f"{check.entries} entries, every digest and signature holds", fg="green")
-    for one in check.broken:
-        typer.secho(f"entry {one.seq}: {one.why}", fg="red")
+def _news(seen: Any, action: Any = None) -> None:
+    for alert in seen.opened:
+        typer.secho(f"alert {alert.severity}: {alert.rule}: {alert.message}", fg="yellow")
+    for alert in seen.resolved:
+        say(f"resolved: {alert.rule}: {alert.message}")
+    if action:
+        say(f"{action.kind} {action.state}: {action.reason}")
+    for notice in seen.notices:
+        typer.secho(notice, fg="yellow", err=True)

@@ -4,6 +4,7 @@ import errno
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 
@@ -14,6 +15,7 @@ from penstock.errors import PenstockError, UsageError
 
 if TYPE_CHECKING:
     from penstock.api import Project
+    from penstock.report import Document
 
 T = TypeVar("T")
 
@@ -23,6 +25,9 @@ Sets = Annotated[list[str], typer.Option("--set", help="Override a key of the pr
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Actor = Annotated[str | None, typer.Option("--as", help="Who you are; $USER otherwise.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit trail.")]
+Version = Annotated[str | None, typer.Argument(metavar="VERSION", help="3, NAME@3 or a state; the newest otherwise.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file (.html or .md).")]
+At = Annotated[datetime | None, typer.Option("--at", help="Look as of this time (UTC) instead of now.")]
 
 HERE = Path()
 HELP = {
@@ -121,6 +126,43 @@ def place_for(output: Path) -> Path:
     return output
 
 
+def written(document: "Document", output: Path | None) -> "Document":
+    """The document, and a file of it where one was asked for."""
+    from penstock.report import to_html, to_markdown
+
+    if output is not None:
+        text = to_html(document) if output.suffix == ".html" else to_markdown(document)
+        place_for(output).write_text(text, encoding="utf-8")
+    return document
+
+
+def print_document(document: "Document", output: Path | None) -> None:
+    """A document as Markdown, or where it was written."""
+    from penstock.report import to_markdown
+
+    typer.echo(f"wrote {output}\n" if output else to_markdown(document), nl=False)
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """A time without a zone is UTC."""
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+
+
+def say(text: str = "") -> None:
+    """A line."""
+    typer.echo(text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 label`, `2,000 labels`"""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def when(moment: datetime | None) -> str:
+    """2013-04-01 06:00"""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
 def print_json(value: object) -> None:
     """A value as one JSON document with stable keys."""
     import json
@@ -133,7 +175,6 @@ def jsonable(value: Any) -> Any:
     """Dataclasses as objects, times as ISO text, frames as rows, everything else as it is."""
     import math
     from dataclasses import fields, is_dataclass
-    from datetime import date, timedelta
 
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
