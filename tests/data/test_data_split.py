@@ -47,34 +47,39 @@ def test_a_time_is_needed() -> None:
         cut(pl.DataFrame({"t": [datetime(2013, 1, 1), None]}), "last 20%", time="t")
 
 
-def test_a_random_share_is_exact_and_depends_on_the_seed() -> None:
+def held_ids(rows: pl.DataFrame, **how: str) -> set[int]:
+    return set(rows.filter(pl.Series(cut(rows, "random 20%", key=("id",), **how)))["id"])
+
+
+def test_a_random_share_is_about_that_share_and_depends_on_the_seed() -> None:
     rows = pl.DataFrame({"id": range(1000)})
-    assert sum(cut(rows, "random 20%")) == 200
+    assert 160 < sum(cut(rows, "random 20%")) < 240
     assert cut(rows, "random 20%") == cut(rows, "random 20%")
     assert cut(rows, "random 20%") != cut(rows, "random 20%", seed=8)
 
 
 def test_the_cut_is_the_same_in_every_version() -> None:
     rows = pl.DataFrame({"id": range(10), "x": ["a", None] * 5})
-    assert [n for n, held in enumerate(cut(rows, "random 20%")) if held] == [1, 6]
+    assert [n for n, held in enumerate(cut(rows, "random 20%")) if held] == [0, 1, 6]
 
 
 def test_order_and_other_rows_do_not_move_a_row() -> None:
     rows = pl.DataFrame({"id": range(1000)})
-    mask = pl.Series(cut(rows, "random 20%"))
-    held = set(rows.filter(mask)["id"])
-    shuffled = rows.sample(fraction=1, shuffle=True, seed=1)
-    assert set(shuffled.filter(pl.Series(cut(shuffled, "random 20%")))["id"]) == held
-    grown = pl.DataFrame({"id": range(1100)})
-    now = set(grown.filter(pl.Series(cut(grown, "random 20%")))["id"])
-    moved = (held ^ now) & set(range(1000))
-    assert len(moved) <= 40
+    held = held_ids(rows)
+    assert held_ids(rows.sample(fraction=1, shuffle=True, seed=1)) == held
+    assert held_ids(pl.DataFrame({"id": range(1200)})) & set(range(1000)) == held
+    classes = pl.DataFrame({"id": range(1200), "y": ["a", "a", "b"] * 400})
+    assert held_ids(classes, strata="y") & set(range(1000)) == held
 
 
-def test_each_class_gives_its_share_and_a_lonely_one_is_learned_from() -> None:
-    rows = pl.DataFrame({"id": range(111), "y": ["a"] * 100 + ["b"] * 10 + ["c"]})
-    held = rows.filter(pl.Series(cut(rows, "random 20%", strata="y")))
-    assert dict(held["y"].value_counts().iter_rows()) == {"a": 20, "b": 2}
+def test_each_class_is_on_both_sides_and_a_lonely_one_is_learned_from() -> None:
+    for start in range(0, 2000, 20):
+        rows = pl.DataFrame({"id": range(start, start + 9), "y": ["a"] * 5 + ["b"] * 3 + ["c"]})
+        held = rows.filter(pl.Series(cut(rows, "random 20%", key=("id",), strata="y")))["y"].value_counts()
+        counts = dict(held.iter_rows())
+        assert 0 < counts["a"] < 5
+        assert 0 < counts["b"] < 3
+        assert "c" not in counts
 
 
 @given(

@@ -128,11 +128,12 @@ def test_since(made, lab, since: str, first: int) -> None:
     assert result.train_rows + result.holdout_rows + result.unlabelled == 50 - first
 
 
-def test_a_random_holdout_keeps_the_shares_of_the_classes(made, lab) -> None:
-    result = made(rows(200), holdout="random 25%")
-    _, y = load_train(lab.store, result.train)
-    _, held = load_holdout(lab.store, result.holdout, "late")
-    assert abs(y.mean() - held.mean()) < 0.02
+def test_a_random_holdout_has_both_classes_and_keeps_its_rows_when_others_come(made, lab) -> None:
+    before, after = (made(rows(count), holdout="random 25%") for count in (200, 250))
+    held, _ = load_holdout(lab.store, before.holdout, "late")
+    later, late = load_holdout(lab.store, after.holdout, "late")
+    assert late.n_unique() == 2
+    assert set(later["id"].to_list()) & set(rows(200)["id"].to_list()) == set(held["id"].to_list())
 
 
 def test_a_regression_drops_nan(made, lab) -> None:

@@ -2,8 +2,9 @@
 
 last 20%     the newest fifth of the rows; rows of the same time stay together
 last 28d     what happened in the last 28 days of the data
-random 20%   by a hash of each row's key, or of the whole row when it has none: a row stays on its side of the
-             line when others come, equal rows are never parted, and each class gives its own share
+random 20%   by a hash of each row's key, or of the whole row when it has none: a row stays on its side when
+             others come, and equal rows are never parted. A class too small to have rows on both sides is the
+             exception: one of its rows is held out or learned from all the same
 """
 
 import re
@@ -57,10 +58,12 @@ def _cutoff(times: pl.Series, amount: str) -> date | datetime:
 def _random(rows: pl.DataFrame, share: float, names: Sequence[str], strata: str | None, seed: int) -> pl.Series:
     group = rows.get_column(strata) if strata else pl.repeat(0, rows.height, eager=True)
     marked = pl.DataFrame([pl.Series("mark", _marks(rows.select(names), seed), dtype=pl.UInt64), group.alias("group")])
-    wanted = (pl.len() * share).round().cast(pl.Int64)
-    # the line is the last mark held out and not a count of rows, so that equal rows fall on one side
-    line = pl.when(wanted > 0).then(pl.col("mark").sort().get(pl.max_horizontal(wanted, 1) - 1))
-    return marked.select(mask=(pl.col("mark") <= line.over("group")).fill_null(False)).get_column("mask")
+    mark, line = pl.col("mark"), pl.lit(int(share * 2**64), dtype=pl.UInt64)
+    first, last = mark.min().over("group"), mark.max().over("group")
+    due = (first < last) & ((pl.len().over("group") * share).round() >= 1)
+    # the line is a number and not a rank among the rows: a rank moves with each row that comes
+    held = pl.when(first >= line).then(due & (mark == first)).when(last < line).then(mark < last).otherwise(mark < line)
+    return marked.select(mask=held).get_column("mask")
 
 
 def _marks(rows: pl.DataFrame, seed: int) -> list[int]:
