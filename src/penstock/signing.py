@@ -5,6 +5,8 @@ owner alone. What is signed names the public key, so it can be checked anywhere.
 """
 
 import os
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,16 +58,23 @@ def verify(public: str, data: bytes, signature: str) -> bool:
 def _create(path: Path, raw: bytes) -> None:
     """Write the whole key under a private name, then link it: the first process wins, none sees half."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
     try:
-        os.write(descriptor, raw)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """What was signed must not outlive the key: its name is on disk before it is used."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
