@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from penstock.errors import Damaged
 from penstock.store import Manifest, Store, Swept
 
 NOW = timedelta(seconds=-1)  # a grace time that nothing is young enough for
@@ -72,6 +73,21 @@ def test_binary_blobs_that_contain_a_digest_do_not_refer(store):
 def test_roots_that_are_not_in_the_store_are_passed_over(store):
     kept = store.put_bytes(b"x")
     assert store.collect_garbage(["f" * 64, kept], grace=NOW).kept == 1
+
+
+@pytest.mark.parametrize("place", [0, -80])
+def test_a_damaged_manifest_stops_the_sweep_before_anything_is_removed(store, place):
+    table = store.write_table(pl.DataFrame({"x": [1, 2, 3]}), rows_per_part=1)
+    commit = store.commit(Manifest(table.schema, table.parts))
+    manifest = store.blobs.location(commit)
+    data = bytearray(manifest.read_bytes())
+    data[place] ^= 1
+    manifest.chmod(0o644)
+    manifest.write_bytes(data)
+    before = list(store.blobs.digests())
+    with pytest.raises(Damaged, match=commit):
+        store.collect_garbage([commit], grace=NOW)
+    assert list(store.blobs.digests()) == before
 
 
 def test_what_is_young_is_spared(store):

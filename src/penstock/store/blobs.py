@@ -76,11 +76,15 @@ class Blobs:
             actual = digest_file(path)
         _compare(digest, actual, path)
 
-    def is_json(self, digest: str) -> bool:
-        """Whether the blob looks like a JSON object or array: its first character says so."""
+    def head(self, digest: str) -> bytes:
+        """The first bytes, not verified: what kind of blob it is."""
         path = self.location(digest)
         with _reading(digest, path), path.open("rb") as file:
-            return file.read(64).lstrip()[:1] in (b"{", b"[")
+            return file.read(64)
+
+    def is_json(self, digest: str) -> bool:
+        """Whether the blob looks like a JSON object or array: its first character says so."""
+        return self.head(digest).lstrip()[:1] in (b"{", b"[")
 
     def digests(self) -> Iterator[str]:
         """Every blob there is, in order."""
