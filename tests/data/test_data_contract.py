@@ -58,6 +58,7 @@ rule: []
         ("{type: Int64, min: lots}", "could not convert"),
         ("{type: Date, max: soon}", "'soon' is not Date"),
         ("{type: String, min: 3}", "a String column has no bounds"),
+        ('{type: Float64, min: "nan"}', "nan is not a finite number"),
         ("{type: Int64, values: [1, two]}", "not all of them are Int64"),
         ("{type: Int64, pattern: x}", "a Int64 column has no pattern"),
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),

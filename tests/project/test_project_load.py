@@ -209,6 +209,34 @@ def test_of_what_is_not_yaml_nothing_else_is_said(tmp_path: Path, text: str) -> 
     assert len(problems(tmp_path, text)) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("seed: 11", "seed: 11\n  holdout: last 150%", "25:12: `train.holdout`: 150% leaves nothing to train on or"),
+        ("seed: 11", "seed: 11\n  holdout: random 0%", "25:12: `train.holdout`: 0% leaves nothing to train on or"),
+        ("seed: 11", "seed: 11\n  holdout: random 3d", "25:12: `train.holdout`: a random holdout is a share"),
+        ("seed: 11", "seed: 11\n  holdout: last 9999999999d", "25:12: `train.holdout`: 9999999999d is longer than"),
+        ("seed: 11", "seed: !!int abc", "24:9: abc is not a whole number"),
+        ("seed: 11", "seed: !!bool abc", "24:9: abc is not true or false"),
+        ("seed: 11", "seed: " + "1" * 5000, "24:9: 1111111111111111111111111111111111111... is not a whole number"),
+        ("seed: 11", "seed: 0x" + "f" * 5000, "24:9: 0xfffffffffffffffffffffffffffffffffff... is not a whole number"),
+        ("seed: 11", f"seed: {2**63}", f"24:9: `train.seed` is {2**63} (expected less than {2**63})"),
+        ("below: 0.62", 'below: "inf"', "30:37: `monitor.alerts[0].below` is 'inf' (expected a finite number)"),
+        ("min: 0.64", 'min: "nan"', ": `objective.thresholds.roc_auc.min` is 'nan' (expected a finite number)"),
+        ("seed: 11", 'seed: "${NAN}"', "24:9: `train.seed` is ${NAN} (expected a whole number)"),
+        ("seed: 11", "seed: ${NAN}", "24:9: ${NAN} is not a finite number"),
+        ("every: 31d", "every: 99999999999999999w", ": 99999999999999999w is longer than a thousand years"),
+        ("every: 31d", f"every: {'9' * 400}w", "w is longer than a thousand years"),
+    ],
+)
+def test_numbers_that_are_none_and_those_beyond_all_measure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, expected: str
+) -> None:
+    monkeypatch.setenv("NAN", ".nan")
+
+    assert any(expected in problem for problem in problems(tmp_path, FLIGHTS.replace(old, new)))
+
+
 def test_bom_merge_keys_and_empty_sections_are_fine(tmp_path: Path) -> None:
     datasets = "    a: &a {source: a.csv, mode: append}\n    b: {<<: *a, source: b.csv}\n"
     text = f"\ufeffname: x\ndata:\n  datasets:\n{datasets}monitor:\n"

@@ -69,7 +69,7 @@ def _problem(detail: Any, document: Document) -> Problem:
         return Problem(document.where(path, key=True), f"unknown key {path[-1]!r}{meant}")
     if detail["type"] == "missing":
         return Problem(document.where(path[:-1], key=True), f"`{name}` is missing")
-    return Problem(document.where(path), f"`{name}`: {detail['msg']}")
+    return Problem(document.where(path), f"`{name}`: {detail['msg'].removeprefix('Value error, ')}")
 
 
 # --- what is wrong with it beyond its form ---------------------------------------------------------

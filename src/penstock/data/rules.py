@@ -9,6 +9,7 @@ Nothing here reads or writes anything.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 import polars as pl
 
@@ -186,7 +187,10 @@ def bound(column: Column, value: int | float | str) -> pl.Expr:
     """A `min` or `max` as a literal of the column's type. ValueError if it is none."""
     dtype = dtype_of(column.type)
     if dtype.is_numeric():
-        return pl.lit(float(value) if isinstance(value, str) else value)
+        number = float(value)
+        if not isfinite(number):
+            raise ValueError(f"{value} is not a finite number")
+        return pl.lit(number if isinstance(value, str) else value)
     if not dtype.is_temporal():
         raise ValueError(f"a {column.type} column has no bounds")
     literal = pl.select(parsed(pl.lit(str(value)), Column(type=column.type))).item()

@@ -7,7 +7,6 @@ random 20%   by a hash of each row's key, or of the whole row when it has none: 
              exception: one of its rows is held out or learned from all the same
 """
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -16,8 +15,7 @@ from typing import cast
 import polars as pl
 
 from penstock.errors import UsageError
-
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+from penstock.project import parse_duration
 
 
 def holdout_mask(
@@ -51,8 +49,7 @@ def _cutoff(times: pl.Series, amount: str) -> date | datetime:
     if amount.endswith("%"):
         position = times.len() - round(times.len() * _share(amount))
         return cast(datetime, times.sort()[position]) if position < times.len() else newest + timedelta(days=1)
-    number, unit = re.findall(r"[\d.]+|\w", amount)
-    return newest - timedelta(**{UNITS[unit]: float(number)})
+    return newest - parse_duration(amount)
 
 
 def _random(rows: pl.DataFrame, share: float, names: Sequence[str], strata: str | None, seed: int) -> pl.Series:

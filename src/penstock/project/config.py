@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+LONGEST = timedelta(days=365_000)  # a thousand years: what is added to a date is still one
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
 
@@ -29,7 +31,10 @@ def parse_duration(text: object) -> timedelta:
     match = re.fullmatch(_DURATION, str(text).strip())
     if not match:
         raise ValueError(f"{text!r} is not a duration such as 20ms, 90s, 10m, 3h, 31d or 2w")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"{text} is longer than a thousand years")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(value: timedelta) -> str:
@@ -49,6 +54,18 @@ def _parse_percent(value: object) -> object:
     return value
 
 
+def _possible_holdout(rule: str) -> str:
+    """`last 20%`, `last 28d` or `random 20%`, with something on both sides."""
+    kind, amount = rule.split(" ")
+    if amount.endswith("%") and not 0 < float(amount[:-1]) < 100:
+        raise ValueError(f"{amount} leaves nothing to train on or nothing to judge by")
+    if kind == "random" and not amount.endswith("%"):
+        raise ValueError("a random holdout is a share: `random 20%`")
+    if not amount.endswith("%"):
+        parse_duration(amount)
+    return rule
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration, json_schema_input_type=str),
@@ -56,9 +73,10 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$"}),
 ]
 Share = Annotated[float, BeforeValidator(_parse_percent, json_schema_input_type=float | str), Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-Window = Annotated[str, Field(pattern=r"^[1-9]\d*(m|h|d|w|mo)$", description="1h, 1d, 1w, 1mo")]
+Window = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}(m|h|d|w|mo)$", description="1h, 1d, 1w, 1mo")]
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
@@ -72,7 +90,9 @@ class Section(BaseModel):
     this module costs a third of what it would.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 # --- 1 objective ---------------------------------------------------------------------------------
@@ -213,7 +233,7 @@ class Train(Section):
 
     function: Reference
     params: dict[str, Any] = {}  # given to the function by name
-    seed: int = 7  # given to the function, and to Python, NumPy and the libraries before it
+    seed: Seed = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
     holdout: Annotated[
         str,
@@ -221,14 +241,9 @@ class Train(Section):
             pattern=r"^(last|random) (\d+(\.\d+)?%|\d+(h|d|w))$",
             description="kept away from training, to judge by; also `last 20%` or `last 28d`, by data.time",
         ),
+        AfterValidator(_possible_holdout),
     ] = "random 20%"
     since: str | None = None  # use examples from this time on
-
-    @model_validator(mode="after")
-    def _random_takes_a_share(self) -> "Train":
-        if self.holdout.startswith("random") and not self.holdout.endswith("%"):
-            raise ValueError("a random holdout is a share: `random 20%`")
-        return self
 
 
 # --- 4 validate ----------------------------------------------------------------------------------

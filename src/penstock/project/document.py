@@ -18,6 +18,7 @@ _VARIABLE = re.compile(
     r"\$(?P<escaped>\$(?=\{))|\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}|\$\{(?P<bad>[^}]*)\}?"
 )
 _TAG = "tag:yaml.org,2002:"
+_NUMBERS = {"bool": "true or false", "int": "a whole number below 1e308", "float": "a finite number"}
 _SCALARS = ("str", "int", "float", "bool", "null", "timestamp")  # a timestamp stays the text that it is
 
 
@@ -114,7 +115,13 @@ def fill_in(document: Document, environment: Mapping[str, str]) -> Document:
         text, lacks = _substitute(value.text, environment)
         problems.extend(Problem(document.where(path), lack, hint) for lack, hint in lacks)
         filled[path] = value.text
-        return _plain_value(text) if value.plain and not lacks else text
+        if not value.plain or lacks:
+            return text
+        try:
+            return _plain_value(text)
+        except ValueError as error:  # which does not say what the environment holds
+            problems.append(Problem(document.where(path), f"{value.text} is not {error}"))
+            return text
 
     values = fill(document.values, ())
     return replace(document, values=values, filled=filled).and_problems(*problems)
@@ -159,12 +166,20 @@ def _plain_value(text: str) -> Any:
 
 
 def _scalar(yaml: Any, node: Any) -> Any:
+    """What a scalar says. ValueError with what it should be, when its tag or its size makes it no such thing."""
     kind = str(node.tag).removeprefix(_TAG)
     if kind == "null":
         return None
-    if kind in ("bool", "int", "float"):
-        return yaml.constructor.yaml_constructors[_TAG + kind](yaml.constructor, node)
-    return node.value
+    if kind not in _NUMBERS:
+        return node.value
+    try:
+        value = yaml.constructor.yaml_constructors[_TAG + kind](yaml.constructor, node)
+        finite = math.isfinite(value)
+    except (ValueError, KeyError, OverflowError):
+        raise ValueError(_NUMBERS[kind]) from None
+    if not finite:
+        raise ValueError(_NUMBERS[kind])
+    return value
 
 
 class _Reader:
@@ -217,10 +232,11 @@ class _Reader:
             return self.problem(where, f"the tag {node.tag} has no meaning here")
         if "${" in node.value and node.tag == _TAG + "str":
             return Variables(node.value, plain=node.style is None)
-        value = _scalar(self.yaml, node)
-        if isinstance(value, float) and not math.isfinite(value):
-            return self.problem(where, f"{node.value} is not a finite number")
-        return value
+        try:
+            return _scalar(self.yaml, node)
+        except ValueError as error:
+            shown = node.value if len(node.value) <= 40 else f"{node.value[:37]}..."
+            return self.problem(where, f"{shown} is not {error}")
 
     def where(self, node: Any) -> str:
         return f"{self.name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"

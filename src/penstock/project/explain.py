@@ -15,10 +15,12 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dict_type": "a mapping: lines of `key: value`",
+    "finite_number": "a finite number",
     "float_parsing": "a number",
     "float_type": "a number",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
     "int_type": "a whole number",
     "model_type": "a mapping: lines of `key: value`",
     "string_type": "text; put quotes around what looks like a number",
@@ -107,7 +109,8 @@ def _shown(path: Path, document: Document) -> str:
     value = look_up(document.values, path)
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _meaning(path: Path) -> str | None:
