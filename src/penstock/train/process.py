@@ -106,14 +106,17 @@ def _watch(parent: int) -> None:
 
 
 def is_gone(pid: int, where: Mapping[str, Any]) -> bool:
-    """Whether process `pid` of `host()` `where` has ended. False when another machine would have to say."""
+    """Whether process `pid` of `host()` `where` has ended.
+
+    False when another machine or container would have to say: in doubt it lives.
+    """
     import psutil
 
     here = host()
-    if where["name"] != here["name"]:
+    if any(where.get(field) != here[field] for field in ("name", "machine", "pid_namespace")):
         return False
-    if (where["boot"], where["pid_namespace"]) != (here["boot"], here["pid_namespace"]):
-        return True  # this machine or container was started again since
+    if where["boot"] != here["boot"]:
+        return bool(here["machine"])  # this machine was started again since; without its id it may be another one
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - where["created"]) < _CLOCK_SLACK_SECONDS
