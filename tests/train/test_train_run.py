@@ -17,6 +17,7 @@ from penstock.errors import Conflict, Damaged, FunctionError, Killed, PenstockEr
 from penstock.ledger import Artifact, Edge, Metric, Param, Run, SealedBundle, trace
 from penstock.train import Recipe, Tables, find_run, reap
 from penstock.train.process import is_gone
+from penstock.train.run import _mark_killed
 
 
 def fit(*lines: str) -> str:
@@ -356,6 +357,17 @@ def test_a_run_of_another_machine_is_left_alone(tmp_path: Path) -> None:
         transaction.change(Run, {"id": run.id}, status="running", host={**run.host, "name": "elsewhere"}, pid=1)
     assert reap(project.ledger, project.store) == ()
     assert only_run(project).status == "running"
+
+
+def test_a_run_that_ends_while_it_is_looked_at_keeps_its_end(tmp_path: Path) -> None:
+    project = toy(tmp_path / "toy", fit("raise ValueError"))
+    message_of(project)
+    failed = only_run(project)
+    place = Path(failed.host["directory"])
+    place.mkdir()
+    assert _mark_killed(project.ledger, project.store, replace(failed, status="running")) is None
+    assert only_run(project) == failed
+    assert place.is_dir()
 
 
 def test_runs_at_the_same_time_have_numbers_of_their_own(tmp_path: Path) -> None:

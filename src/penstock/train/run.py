@@ -247,18 +247,22 @@ def _text(value: Any) -> str:
 def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:
     """Mark runs whose process is gone as killed, keep what they printed, and return them.
 
-    A run of another machine is left alone: only that machine can tell.
+    A run of another machine or container is left alone: only there it can be told.
     """
     with ledger.read() as reader:
         running = reader.find(Run, status="running")
-    return tuple(_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host))
+    ended = (_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host))
+    return tuple(run for run in ended if run)
 
 
-def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run:
+def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run | None:
+    """The run as it is now; None when it has come to an end of its own meanwhile."""
     place = Path(run.host["directory"])
     ending = _ending(store, place, "killed", f"its process {run.pid} ended before the training did")
     with ledger.write() as transaction:
-        transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
+        marked = transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
+    if not marked:
+        return None
     shutil.rmtree(place, ignore_errors=True)
     return replace(run, **ending)
 
