@@ -85,6 +85,31 @@ time.sleep(60)
     assert all(ends(pid) for pid in pids)
 
 
+@pytest.mark.parametrize("ignored", ["pass;", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"])
+def test_what_the_child_started_ends_with_it(module: Path, ignored: str) -> None:
+    text = f"""
+import subprocess, sys
+script = "{ignored} print(flush=True); import time; time.sleep(60)"
+other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+other.stdout.readline()
+print(other.pid)
+"""
+    code, log = started(module, text)
+    assert code == 0
+    assert ends(int(log))
+
+
+def test_what_cleans_up_behind_the_child_may_finish(module: Path) -> None:
+    text = """
+import os
+from multiprocessing.shared_memory import SharedMemory
+print(SharedMemory(create=True, size=8).name, flush=True)
+os._exit(0)
+"""
+    _, log = started(module, text)
+    assert not Path("/dev/shm", log.split()[0]).exists()
+
+
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     child = """
 import os, sys, time

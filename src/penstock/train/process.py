@@ -22,7 +22,9 @@ Progress = Callable[[str], None]
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
+_GRACE_SECONDS = 2.0
 _CLOCK_SLACK_SECONDS = 2.0
+_NOBODY_LEFT = (ProcessLookupError, PermissionError)  # the second on macOS, of those not yet waited for
 
 
 def child_variables(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -45,7 +47,7 @@ def run_child(
     """Run `python -m module job` in `directory` to its end; its output goes to `log`.
 
     Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed.
-    If this process is interrupted, the child and all it started are killed first.
+    What the child started ends with it, and both are killed when this process is interrupted.
     """
     # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", module, str(job)]
@@ -62,12 +64,23 @@ def run_child(
             start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
         )
     try:
-        return child.wait() if progress is None else _follow(child, log, progress)
-    except BaseException:
-        with suppress(ProcessLookupError):
+        code = child.wait() if progress is None else _follow(child, log, progress)
+        _ask_to_end(child.pid)
+        return code
+    finally:
+        with suppress(*_NOBODY_LEFT):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        raise
+
+
+def _ask_to_end(group: int) -> None:
+    """Give what the child left behind a moment: the trackers of multiprocessing and joblib free shared memory."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    with suppress(*_NOBODY_LEFT):
+        os.killpg(group, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            os.killpg(group, 0)
 
 
 def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress) -> int:
