@@ -15,7 +15,7 @@ from penstock.bundle import FeatureSpec, ViewSpec, open_bundle
 from penstock.bundle import export as export_bundle
 from penstock.errors import Conflict, Damaged, FunctionError, Killed, PenstockError, UsageError, UserCodeError
 from penstock.ledger import Artifact, Edge, Metric, Param, Run, SealedBundle, trace
-from penstock.train import Recipe, Tables, find_run, reap
+from penstock.train import Recipe, Tables, check_training, find_run, reap
 from penstock.train.process import is_gone
 from penstock.train.run import _mark_killed
 
@@ -202,6 +202,19 @@ def test_an_error_in_fit_is_shown_where_it_is(tmp_path: Path) -> None:
         assert reader.count(Param, name="depth", value="4") == 1
         assert reader.count(Edge) == 0
     assert list((project.project.home / "runs").iterdir()) == []
+
+
+def test_what_is_not_python_is_shown_where_it_is(tmp_path: Path) -> None:
+    project = toy(tmp_path / "toy", "import os\n\ndef fit(X y): ...\n")
+    with pytest.raises(FunctionError, match="not Python") as caught:
+        check_training(project.project)
+    assert caught.value.where == "pipeline.py:3"
+
+
+def test_a_fit_that_is_wrapped_later_is_asked_in_its_process(tmp_path: Path) -> None:
+    wrapped = "def call(X, y, *, seed, depth):\n    raise ValueError(depth)\n\n\nfit = call\n"
+    project = toy(tmp_path / "toy", "def fit(X): ...\n\n\n" + wrapped)
+    assert message_of(project).endswith("raised ValueError: 4")
 
 
 @pytest.mark.parametrize(

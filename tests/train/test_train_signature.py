@@ -65,6 +65,32 @@ def test_every_problem_is_named_at_once() -> None:
     assert "needs parameter 'depth'" in caught.value.what
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "def fit(X, y, *, seed): ...",
+        "fit = wrapper(fit)",
+        "fit: object = wrapper(fit)",
+        "if True:\n    def fit(X, y, *, seed): ...",
+        "try:\n    from fast import fit\nexcept ImportError: ...",
+        "from lib import *",
+        "for fit in (fit,): ...",
+        "del fit",
+    ],
+)
+def test_a_name_that_is_bound_again_is_left_to_the_process(again: str, tmp_path: Path) -> None:
+    (tmp_path / "pipeline.py").write_text(f"def fit(X, y): ...\n{again}\n")
+    assert written_signature(tmp_path / "pipeline.py", "fit") is None
+
+
+def test_the_same_name_inside_something_else_is_another(tmp_path: Path) -> None:
+    text = "class Model:\n    def fit(self): ...\ndef other():\n    fit = 1\ndef fit(X, y): ...\nfit(1, 2)\n"
+    (tmp_path / "pipeline.py").write_text(text)
+    found = written_signature(tmp_path / "pipeline.py", "fit")
+    assert found is not None
+    assert found[1] == 5
+
+
 @pytest.mark.parametrize("text", ["from lib import fit", "fit = print", "@wraps\ndef fit(X, y): ...", "class fit: ..."])
 def test_what_is_not_a_plain_function_is_left_to_the_process(text: str, tmp_path: Path) -> None:
     (tmp_path / "pipeline.py").write_text(text)

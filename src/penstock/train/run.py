@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import Killed, PenstockError, UsageError
+from penstock.errors import FunctionError, Killed, PenstockError, UsageError
 from penstock.ids import new_id
 from penstock.ledger import Artifact, Metric, Param, Run, SealedBundle, node, utc_now
 from penstock.train.code import Code, snapshot
@@ -96,10 +96,15 @@ def check_training(project: "ProjectFile") -> None:
     source = project.root.joinpath(*module.split(".")).with_suffix(".py")
     if not source.is_file():
         return
-    if found := written_signature(source, name):
+    file = source.relative_to(project.root)
+    try:
+        found = written_signature(source, name)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise FunctionError(f"not Python: {getattr(error, 'msg', None) or error}", where=f"{file}:{line}") from None
+    if found:
         signature, line = found
-        where = f"{source.relative_to(project.root)}:{line}"
-        check_fit(signature, section.params, reference=section.function, where=where)
+        check_fit(signature, section.params, reference=section.function, where=f"{file}:{line}")
 
 
 def _sections(project: "ProjectFile") -> "tuple[Train, Target]":

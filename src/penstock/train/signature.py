@@ -14,6 +14,7 @@ from penstock.errors import FunctionError, did_you_mean
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 EXPECTED = "def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator"
 
 
@@ -64,10 +65,37 @@ def _takes_any(signature: Signature) -> bool:
 
 
 def written_signature(source: Path, name: str) -> tuple[Signature, int] | None:
-    """The signature and line of a plain `def name` in a file; None when it is anything else."""
-    for statement in ast.parse(source.read_bytes()).body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == name and not statement.decorator_list:
-            return _signature(statement.args), statement.lineno
+    """The signature and line of a plain `def name` in a file; None when it is anything else, or bound again.
+
+    Raises SyntaxError or ValueError for what is not Python.
+    """
+    module = ast.parse(source.read_bytes(), source.name)
+    bindings = [node for node in _module_scope(module) if _bound(node) in (name, "*")]
+    match bindings:
+        case [ast.FunctionDef(decorator_list=[]) as found] if found in module.body:
+            return _signature(found.args), found.lineno
+    return None
+
+
+def _module_scope(module: ast.Module) -> Iterable[ast.AST]:
+    """Every node that runs when the module is imported; of functions and classes the statement alone."""
+    waiting: list[ast.AST] = [*module.body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _bound(node: ast.AST) -> str | None:
+    """The name that a node gives a value or takes it from; `*` stands for names that only an import could tell."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return name
+        case ast.alias(name=name, asname=alias):
+            return alias or name.partition(".")[0]
     return None
 
 
