@@ -47,7 +47,7 @@ def test_another_seed_and_another_environment_are_seen(trained: Toy) -> None:
     then["python"]["version"] = "3.1.4"
     then["distributions"]["numpy"]["version"] = "1.0"
     change(trained, seed=run.seed + 1, environment=trained.store.put_json(then))
-    again = reproduce(trained.project, trained.ledger, trained.store, "1")
+    again = reproduce(trained.project, trained.ledger, trained.store, "1", actor="ada")
     change(trained, seed=run.seed, environment=run.environment)
     assert again.grade == "different"
     assert not again.same
@@ -65,14 +65,14 @@ def test_tampered_data_are_named(trained: Toy, table: str) -> None:
     blob.chmod(0o644)
     blob.write_bytes(whole[:-1] + b"?")
     with pytest.raises(Damaged, match="part 1 of 1"):
-        reproduce(trained.project, trained.ledger, trained.store, "1")
+        reproduce(trained.project, trained.ledger, trained.store, "1", actor="ada")
     blob.write_bytes(whole)
 
 
 def test_a_run_without_a_model_cannot_be_compared(trained: Toy) -> None:
     change(trained, status="failed")
     with pytest.raises(UsageError, match="run 1 is failed"):
-        reproduce(trained.project, trained.ledger, trained.store, "1")
+        reproduce(trained.project, trained.ledger, trained.store, "1", actor="ada")
     change(trained, status="finished")
 
 

@@ -2,7 +2,7 @@
 
     result = train(project, ledger, store, key=..., tables=Tables(...), data=..., features=...)
     result.bundle                     the sealed model: what every later step uses
-    reproduce(project, ledger, store, result.run.id).grade        "bytes"
+    reproduce(project, ledger, store, result.run.id, actor="ada").grade        "bytes"
 
 A *recipe* holds everything that determines a model: sources, parameters, seed, thread count, the
 commits of the tables. The process is told the recipe and nothing else, and works in a directory with

@@ -4,7 +4,6 @@ The sources, parameters, seed, thread count and data are those of the run, each 
 digest; the environment is the one at hand, and every way in which it differs is named.
 """
 
-import getpass
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -64,12 +63,12 @@ def reproduce(
     store: "Store",
     run: str,
     *,
-    actor: str | None = None,
+    actor: str,
     progress: Progress | None = None,
 ) -> Reproduction:
     """Train run `run` (its number or the beginning of its id) again, in a clean directory and process.
 
-    Nothing of the project changes but the audit trail, which gets an entry with the grade. Raises
+    Nothing of the project changes but the audit trail, where `actor` gets an entry with the grade. Raises
     Damaged when recorded sources or data are not what they were, and what the training raises.
     """
     with ledger.read() as reader:
@@ -84,7 +83,7 @@ def reproduce(
         again = _again(recipe, found, store, place, progress)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    _record(ledger, again, actor or getpass.getuser())
+    _record(ledger, again, actor)
     return again
 
 
