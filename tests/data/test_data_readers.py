@@ -38,6 +38,20 @@ def test_a_short_line_lacks_values(tmp_path: Path) -> None:
     assert rows(raw) == [(1, "1", None), (2, "3", "4")]
 
 
+@pytest.mark.parametrize("end", ["3,Ce", "3,Ce\n", "3", '3,"C\ne"\r\n\r\n', '1,"x\ny",z\n3,"C,e"', "3," + "x" * 40_000])
+def test_a_last_line_that_is_too_short_is_a_file_cut_off(tmp_path: Path, end: str) -> None:
+    for rows_before in ("1,2,3\n", "1,2,3\n" * 20_000):
+        with pytest.raises(ContractBroken, match=r"the last line has \d cells, the header 3"):
+            list(read(tmp_path, "a.csv", f"a,b,c\n{rows_before}{end}".encode()))
+
+
+@pytest.mark.parametrize("end", ["3,,", '3,"x\ny",\n', '3,"x"",\n",z', ",,\n\n", "3,4,5\n \n", "3,4,5\r\n", '3,a",b\n'])
+def test_a_file_that_ends_well_is_whole(tmp_path: Path, end: str) -> None:
+    for rows_before in ("", "1,2,3\n" * 20_000):
+        (raw,) = read(tmp_path, "a.csv", f"a,b,c\n{rows_before}{end}".encode())
+        assert raw.csv is not None
+
+
 def test_a_line_that_is_too_long_is_named(tmp_path: Path) -> None:
     (raw,) = read(tmp_path, "a.csv", b"a,b\n1,2\n3,4,5\n")
     with pytest.raises(ContractBroken) as broken:

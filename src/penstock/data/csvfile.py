@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,6 +135,32 @@ def wrong_line(file: Csv) -> str | None:
         except csv.Error as error:
             return f"line {reader.line_num}: {error}"
     return None
+
+
+def cut_off(file: Csv) -> str | None:
+    """What a file that is not whole ends with: a last line of too few cells. None when it ends well."""
+    lines = _last_lines(file.path)
+    # where the quotes from a line on are even in number, that line does not begin inside a quoted cell
+    quotes = accumulate(line.count('"') for line in reversed(lines))
+    enough = next((number for number, total in enumerate(quotes, start=1) if total % 2 == 0), None)
+    if enough is None:
+        return None
+    *_, cells = _cells("\n".join(lines[-enough:]), file.delimiter)
+    if len(cells) < len(file.header):
+        return f"the last line has {len(cells)} cells, the header {len(file.header)}"
+    return None
+
+
+def _last_lines(path: Path) -> list[str]:
+    """The lines at the end of a file, without blank ones after the last."""
+    with path.open("rb") as file:
+        beginning = max(0, file.seek(0, io.SEEK_END) - SAMPLE)
+        file.seek(beginning)
+        text = file.read().decode("utf-8-sig", errors="replace")
+    lines = text.split("\n")[1 if beginning else 0 :]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
 
 
 def _encoding(path: Path) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from penstock.data.staging import Staged
     from penstock.project import Dataset, ProjectFile
 
-READER = 1  # raised when the same file would be read into other rows than before
+READER = 2  # raised when the same file would be read into other rows than before
 QUARANTINE = ".quarantine"
 
 

@@ -70,6 +70,8 @@ def explained(raw: Raw) -> Iterator[None]:
 
 def _csv(path: Path, name: str, scratch: Path) -> Raw:
     csv = csvfile.describe(csvfile.plain_text(path, scratch), name)
+    if what := csvfile.cut_off(csv):
+        raise ContractBroken(what, where=name, hint="fetch it again: it is cut off; or take a closing remark out")
     rows = pl.scan_csv(
         csv.path,
         separator=csv.delimiter,
