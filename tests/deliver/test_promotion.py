@@ -8,6 +8,12 @@ from penstock.deliver.serving_state import read_state
 from penstock.errors import GateRefused, UsageError
 from penstock.ledger import AuditEntry, Deployment, ModelVersion, Transition
 
+HEAVY = """
+name: a heavy parcel
+input: {parcel_id: x, sent: "2024-01-20T10:00:00", depot: south, weight: 30, express: false}
+expect: {label: true}
+"""
+
 
 def signed(project: Project) -> Project:
     project.objective.sign(role="owner")
@@ -45,6 +51,29 @@ def test_a_change_of_the_objective_after_the_judgement_is_refused(project: Proje
         changed.promote()
     assert any("an evaluation under objective" in lack for lack in caught.value.lacks)
     assert any("a signature" in lack for lack in caught.value.lacks)
+
+
+def test_a_version_that_other_gates_let_through_is_refused(project: Project) -> None:
+    root = signed(project)._workspace.project.root
+    lax = Project.open(root, actor="ada", sets=["validate.gates=[]", "train.params.C=0.5"])
+    assert lax.run().version is not None
+    assert lax.deliver.lacks("2") == ()
+    with pytest.raises(GateRefused) as caught:
+        project.promote("2")
+    assert caught.value.lacks == ("an evaluation by the gates as they stand: penstock run",)
+    assert project.deliver.lacks("1") == ()
+
+
+def test_a_known_case_that_was_added_since_the_judgement_is_asked_first(project: Project) -> None:
+    root = signed(project)._workspace.project.root
+    (root / "cases").mkdir()
+    project = Project.open(root, actor="ada", sets=["validate.cases=cases"])
+    project.run()
+    assert project.deliver.lacks() == ()
+    (root / "cases" / "heavy.yml").write_text(HEAVY)
+    assert project.deliver.lacks() == ("an evaluation by the gates as they stand: penstock run",)
+    project.run()
+    assert project.deliver.lacks() == ()
 
 
 def test_promotion_is_recorded_and_the_endpoint_follows(project: Project) -> None:

@@ -14,6 +14,12 @@ from penstock.errors import ContractBroken, UserCodeError
 from penstock.ledger import Evaluation, ModelVersion, Run
 from penstock.pipeline import Turn
 
+HEAVY = """
+name: a heavy parcel
+input: {parcel_id: x, sent: "2024-01-20T10:00:00", depot: south, weight: 30, express: false}
+expect: {label: true}
+"""
+
 
 def root_of(project: Project) -> Path:
     return project._workspace.project.root
@@ -39,6 +45,17 @@ def test_nothing_is_done_twice(project: Project) -> None:
 
 def test_a_gate_is_only_judged_again(project: Project) -> None:
     assert done(rerun(project, "objective.thresholds.roc_auc.min=0.75")) == ["evaluate"]
+
+
+def test_a_known_case_that_changed_is_asked_again(project: Project) -> None:
+    case = root_of(project) / "cases" / "heavy.yml"
+    case.parent.mkdir()
+    case.write_text(HEAVY)
+    assert rerun(project, "validate.cases=cases").exit_code == 0
+    case.write_text(HEAVY.replace("true", "false"))
+    turn = rerun(project, "validate.cases=cases")
+    assert done(turn) == ["evaluate"]
+    assert turn.exit_code == 3
 
 
 def test_a_parameter_trains_again(project: Project) -> None:

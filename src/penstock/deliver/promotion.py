@@ -173,6 +173,15 @@ def _judged_against_this_objective(hop: Hop) -> Iterator[str]:
         yield f"an evaluation under objective {short(now)} (it was judged under {judged}): penstock run"
 
 
+def _judged_by_these_gates(hop: Hop) -> Iterator[str]:
+    """The evaluation was made by the gates, custom metrics and known cases as they stand."""
+    from penstock.validate import judged_by
+
+    evaluation = _evaluation(hop)
+    if evaluation and evaluation.gates != judged_by(hop.project):
+        yield "an evaluation by the gates as they stand: penstock run"
+
+
 def _judged_against_this_champion(hop: Hop) -> Iterator[str]:
     """The champion has not changed since the comparison."""
     evaluation = _evaluation(hop)
@@ -200,6 +209,7 @@ def _approved(hop: Hop) -> Iterator[str]:
 CHECKS: tuple[Callable[[Hop], Iterator[str]], ...] = (
     _evaluated,
     _judged_against_this_objective,
+    _judged_by_these_gates,
     _judged_against_this_champion,
     _signed,
     _approved,

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from penstock.digest import digest_file
 from penstock.errors import UsageError
 from penstock.objective import objective_digest
 from penstock.project import ProjectFile, Transform, code_digest
 
-STORED = "request"
+REQUEST = "request"  # the source of a view that is computed from the request
 
 
 def transform_order(transforms: Mapping[str, Transform]) -> Iterator[str]:
@@ -47,7 +46,7 @@ def training_set_inputs(project: ProjectFile, commits: Mapping[str, str]) -> dic
     views = {}
     for name, view in data.features.items():
         settings = view.model_dump(mode="json", by_alias=True)
-        stored = {} if view.source == STORED else {"data": version_of(view.source, commits)}
+        stored = {} if view.source == REQUEST else {"data": version_of(view.source, commits)}
         views[name] = {**settings, "code": code_digest(project.root, view.function), **stored}
     return {
         "examples": version_of(examples_of(project), commits),
@@ -81,6 +80,8 @@ def evaluate_inputs(
     project: ProjectFile, bundle: str, holdout: str, sources: Mapping[str, str], champion: str | None
 ) -> dict[str, Any]:
     """Candidate, champion, holdout, the objective and the gates with everything that they read."""
+    from penstock.validate import judged_by
+
     config = project.config
     assert config.objective is not None
     return {
@@ -89,9 +90,8 @@ def evaluate_inputs(
         "holdout": holdout,
         "data": dict(sources),
         "objective": objective_digest(config.objective),
-        "gates": config.validation.model_dump(mode="json"),
-        "metrics": {name: code_digest(project.root, name) for name in sorted(_custom_metrics(project))},
-        "cases": _case_files(project),
+        "gates": judged_by(project),
+        "slices": list(config.validation.slices),
     }
 
 
@@ -128,17 +128,3 @@ def version_of(dataset: str, commits: Mapping[str, str]) -> str:
     if dataset not in commits:
         raise UsageError.unknown("dataset", dataset, commits)
     return commits[dataset]
-
-
-def _custom_metrics(project: ProjectFile) -> set[str]:
-    config = project.config
-    assert config.objective is not None
-    named = [gate.metric for gate in config.validation.gates] + [kpi.metric for kpi in config.objective.kpis]
-    return {name for name in (*named, *config.objective.thresholds) if ":" in name}
-
-
-def _case_files(project: ProjectFile) -> dict[str, str]:
-    if project.config.validation.cases is None:
-        return {}
-    directory = project.root / project.config.validation.cases
-    return {path.name: digest_file(path) for path in sorted(directory.glob("*.yaml"))}

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.validate.cases import Case, CaseResult, case_files, cases_digest, load_cases, same_label
-    from penstock.validate.evaluation import Evaluated, evaluate, judged_by
+    from penstock.validate.evaluation import Evaluated, evaluate
     from penstock.validate.exam import open_sealed
-    from penstock.validate.gates import Gate, gates_digest, gates_of
+    from penstock.validate.gates import Gate, gates_digest, gates_of, judged_by
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
     from penstock.validate.measuring import Metric, Sample, interval, intervals, measure, paired_difference
     from penstock.validate.metrics import METRICS, custom_metric, metrics_for
@@ -64,9 +64,9 @@ __all__ = [
 
 _MODULES = {
     "cases": ("Case", "CaseResult", "case_files", "cases_digest", "load_cases", "same_label"),
-    "evaluation": ("Evaluated", "evaluate", "judged_by"),
+    "evaluation": ("Evaluated", "evaluate"),
     "exam": ("open_sealed",),
-    "gates": ("Gate", "gates_digest", "gates_of"),
+    "gates": ("Gate", "gates_digest", "gates_of", "judged_by"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
     "measuring": ("Metric", "Sample", "interval", "intervals", "measure", "paired_difference"),
     "metrics": ("METRICS", "custom_metric", "metrics_for"),

@@ -11,9 +11,9 @@ from penstock.ledger import Evaluation, GateResult, Ledger, node, utc_now
 from penstock.objective import objective_digest
 from penstock.project import Config, Objective, ProjectFile, load_function
 from penstock.validate import record as recorded
-from penstock.validate.cases import CaseResult, ask, cases_digest, load_cases
+from penstock.validate.cases import CaseResult, ask, load_cases
 from penstock.validate.exam import Exam, Material, Rival, baseline, open_sealed, sit, trained_until
-from penstock.validate.gates import Gate, Kind, gates_digest, gates_of
+from penstock.validate.gates import Gate, Kind, custom_metrics, gates_of, judged_by
 from penstock.validate.judging import Evidence, Judgement, judge, verdict
 from penstock.validate.latency import time_requests
 from penstock.validate.measuring import Metric
@@ -68,15 +68,6 @@ def evaluate(
     return _write(ledger, store, record, judgements)
 
 
-def judged_by(project: ProjectFile) -> str:
-    """Names everything in the project that a judgement depends on: gates, custom metrics' code, known cases."""
-    gates = gates_of(project.config)
-    code = {name: load_function(project.root, name).code for name in _custom(gates)}
-    directory = project.config.validation.cases
-    cases = cases_digest(project.root / directory) if directory else {}
-    return gates_digest(gates, {**code, **cases})
-
-
 # --- evidence ------------------------------------------------------------------------------------
 
 
@@ -126,13 +117,9 @@ def _metrics(project: ProjectFile, gates: tuple[Gate, ...]) -> Mapping[str, Metr
     goals = {gate.metric: gate.goal for gate in gates}
     custom = {
         name: custom_metric(load_function(project.root, name, parameters=["y", "scores"]), goals[name])
-        for name in _custom(gates)
+        for name in custom_metrics(gates)
     }
     return {**METRICS, **custom}
-
-
-def _custom(gates: tuple[Gate, ...]) -> list[str]:
-    return sorted({gate.metric for gate in gates if ":" in gate.metric})
 
 
 # --- record --------------------------------------------------------------------------------------

@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 from penstock.digest import digest_value
 from penstock.errors import ConfigError, Problem
-from penstock.project import Config, Objective, format_duration
+from penstock.project import Config, Objective, ProjectFile, code_digest, format_duration
 from penstock.project import Gate as Declared
 from penstock.report import agreed
+from penstock.validate.cases import cases_digest
 from penstock.validate.measuring import Goal
 from penstock.validate.metrics import METRICS
 
@@ -79,6 +80,20 @@ def gates_of(config: Config) -> tuple[Gate, ...]:
 def gates_digest(gates: Iterable[Gate], inputs: Mapping[str, str] | None = None) -> str:
     """Names the gates together with the code of custom metrics and the files of known cases, by digest."""
     return digest_value({"gates": [asdict(gate) for gate in gates], "inputs": dict(inputs or {})})
+
+
+def judged_by(project: ProjectFile) -> str:
+    """Names everything in the project that a judgement depends on: gates, custom metrics' code, known cases."""
+    gates = gates_of(project.config)
+    code = {name: code_digest(project.root, name) for name in custom_metrics(gates)}
+    directory = project.config.validation.cases
+    cases = cases_digest(project.root / directory) if directory else {}
+    return gates_digest(gates, {**code, **cases})
+
+
+def custom_metrics(gates: Iterable[Gate]) -> list[str]:
+    """The user's functions among the metrics of `gates`."""
+    return sorted({gate.metric for gate in gates if ":" in gate.metric})
 
 
 def _thresholds(objective: Objective) -> Iterator[Gate]:
