@@ -179,3 +179,25 @@ def test_shared_parts_are_not_read(lab) -> None:
     shared.unlink()
     found = diff(lab.store, before, after, key=("id",))
     assert (found.parts_added, found.parts_removed, found.added, found.removed) == (1, 0, 1, 0)
+
+
+def test_a_part_that_is_there_twice_counts_twice(lab) -> None:
+    rows = lab.store.write_table(pl.DataFrame({"id": [1, 2, 3]}))
+    once, twice = (lab.store.commit(Manifest(rows.schema, rows.parts * times)) for times in (1, 2))
+    more, less = diff(lab.store, once, twice), diff(lab.store, twice, once)
+    assert (more.rows_before, more.rows_after, more.added, more.parts_added, more.same) == (3, 6, 3, 1, False)
+    assert (less.removed, less.parts_removed, less.same) == (3, 1, False)
+
+
+@pytest.mark.parametrize("key", [(), ("rows",)])
+def test_a_column_may_have_any_name(lab, key: tuple[str, ...]) -> None:
+    before = pl.DataFrame({"rows": [1, 2], "n": [1, 1], "__before__": ["a", "b"], "n__after__": [0, 0]})
+    after = before.with_columns(n=pl.Series([1, 5]))
+    found = diff(lab.store, made(lab, before), made(lab, after), key=key)
+    assert (found.added, found.removed, found.changed) == ((0, 0, 1) if key else (1, 1, 0))
+
+
+def test_an_unknown_key_is_named(lab) -> None:
+    commit = made(lab, pl.DataFrame({"id": [1]}))
+    with pytest.raises(UsageError, match="unknown column 'ids'"):
+        diff(lab.store, commit, commit, key=("ids",))

@@ -3,14 +3,14 @@
 Parts that both versions have are not read: they cannot differ.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from penstock.errors import UsageError
 from penstock.store import Manifest, Store, Table
-
-LEFT, RIGHT = "__before__", "__after__"
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Diff:
 def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> Diff:
     """The difference of two commits."""
     old, new = store.manifest(before), store.manifest(after)
-    shared = {part.digest for part in old.parts} & {part.digest for part in new.parts}
-    left, right = _rest(store, old, shared), _rest(store, new, shared)
+    gone, fresh = _parts(old) - _parts(new), _parts(new) - _parts(old)
+    left, right = _rows(store, old, gone), _rows(store, new, fresh)
     key = _common_key(old, new, key)
     added, removed, changed = _by_key(left, right, key) if key else _by_row(left, right)
     return Diff(
         before=before,
         after=after,
         schema=_schema_changes(old, new),
-        parts_added=sum(part.digest not in shared for part in new.parts),
-        parts_removed=sum(part.digest not in shared for part in old.parts),
+        parts_added=fresh.total(),
+        parts_removed=gone.total(),
         rows_before=old.rows,
         rows_after=new.rows,
         key=key,
@@ -61,15 +61,24 @@ def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> D
     )
 
 
-def _rest(store: Store, manifest: Manifest, shared: set[str]) -> pl.LazyFrame:
-    parts = tuple(part for part in manifest.parts if part.digest not in shared)
-    return store.rows(Table(manifest.schema, parts))
+def _parts(manifest: Manifest) -> Counter[str]:
+    """How often a version holds each part: equal files are equal parts."""
+    return Counter(part.digest for part in manifest.parts)
+
+
+def _rows(store: Store, manifest: Manifest, wanted: Counter[str]) -> pl.LazyFrame:
+    parts = {part.digest: part for part in manifest.parts}
+    return store.rows(Table(manifest.schema, tuple(parts[digest] for digest in wanted.elements())))
 
 
 def _common_key(old: Manifest, new: Manifest, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The key, if both versions have its columns with the same types."""
+    """The key, if both versions have its columns with the same types. UsageError when neither has one of them."""
+    before, after = dict(old.schema), dict(new.schema)
+    for name in wanted:
+        if name not in before and name not in after:
+            raise UsageError.unknown("column", name, {**before, **after})
     key = tuple(wanted) or tuple(new.notes.get("key", ()))
-    return key if all((column in old.schema) for column in new.schema if column[0] in key) else ()
+    return key if all(before.get(name) == after.get(name) for name in key) else ()
 
 
 def _schema_changes(old: Manifest, new: Manifest) -> tuple[dict[str, str], ...]:
@@ -91,14 +100,20 @@ def _comparable(left: pl.LazyFrame, right: pl.LazyFrame) -> list[str]:
 
 def _by_key(left: pl.LazyFrame, right: pl.LazyFrame, key: Sequence[str]) -> tuple[int, int, int]:
     names = [name for name in _comparable(left, right) if name not in key]
-    both = left.select(*key, *names, pl.lit(True).alias(LEFT)).join(
-        right.select(*key, *names, pl.lit(True).alias(RIGHT)), on=list(key), how="full", nulls_equal=True, suffix=RIGHT
+    keys, values = _numbered("key", key), _numbered("value", names)
+    both = left.select(*keys, *values, pl.lit(True).alias("before")).join(
+        right.select(*keys, *values, pl.lit(True).alias("after")),
+        on=[f"key{number}" for number in range(len(key))],
+        how="full",
+        nulls_equal=True,
+        suffix="_after",
     )
-    matched = pl.col(LEFT).is_not_null() & pl.col(RIGHT).is_not_null()
-    differs = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(name + RIGHT)) for name in names))
+    matched = pl.col("before").is_not_null() & pl.col("after").is_not_null()
+    pairs = ((pl.col(f"value{number}"), pl.col(f"value{number}_after")) for number in range(len(names)))
+    differs = pl.any_horizontal(pl.lit(False), *(one.ne_missing(other) for one, other in pairs))
     counted = both.select(
-        pl.col(LEFT).is_null().sum().alias("added"),
-        pl.col(RIGHT).is_null().sum().alias("removed"),
+        pl.col("before").is_null().sum().alias("added"),
+        pl.col("after").is_null().sum().alias("removed"),
         (matched & differs).sum().alias("changed"),
     )
     added, removed, changed = counted.collect().row(0)
@@ -110,8 +125,13 @@ def _by_row(left: pl.LazyFrame, right: pl.LazyFrame) -> tuple[int, int, int]:
     if not names:
         return right.select(pl.len()).collect().item(), left.select(pl.len()).collect().item(), 0
     sides = [
-        side.select(names).group_by(names).len("n").with_columns(pl.col("n").cast(pl.Int64) * sign)
+        side.group_by(_numbered("value", names)).len("rows").with_columns(pl.col("rows").cast(pl.Int64) * sign)
         for side, sign in ((left, -1), (right, 1))
     ]
-    net = pl.concat(sides).group_by(names).agg(pl.col("n").sum()).select(pl.col("n")).collect().get_column("n")
+    net = pl.concat(sides).group_by(pl.exclude("rows")).agg(pl.col("rows").sum()).collect().get_column("rows")
     return int(net.filter(net > 0).sum()), -int(net.filter(net < 0).sum()), 0
+
+
+def _numbered(prefix: str, names: Sequence[str]) -> list[pl.Expr]:
+    """Columns under names of our own, which no other column of ours has."""
+    return [pl.col(name).alias(f"{prefix}{number}") for number, name in enumerate(names)]
