@@ -114,6 +114,12 @@ def test_keys_unique_columns_and_row_count() -> None:
     assert checked.broken[1]["example"] == "a=1, b=1 (2 times)"
 
 
+def test_a_key_may_be_called_rows() -> None:
+    contract = parse_contract("columns: {rows: {type: Int64, unique: true}, len: {type: Int64}}\nkeys: [len, rows]")
+    checked = check(contract, pl.DataFrame({"rows": [1, 1, 2], "len": [3, 3, 3]}))
+    assert [fault["example"] for fault in checked.broken] == ["len=3, rows=1 (2 times)", "rows=1 (2 times)"]
+
+
 def test_only_the_rows_own_parts_of_text_stay(tmp_path: object) -> None:
     raw = pl.DataFrame({"id": ["x"], "delay": ["y"], "carrier": ["AA"], "day": ["2013-01-01"]})
     (row,) = annotated(raw.lazy(), FLIGHTS, raw.schema, text=True).collect().to_dicts()

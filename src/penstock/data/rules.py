@@ -231,21 +231,22 @@ def dataset_faults(contract: Contract, good: pl.LazyFrame, rows: int) -> Iterato
 
 
 def _duplicates(good: pl.LazyFrame, names: tuple[str, ...]) -> Iterator[Change]:
-    present_rows = good.select(names).drop_nulls()
+    values = [str(position) for position in range(len(names))]  # a column of the data may be called "rows"
     twice = (
-        present_rows.group_by(names)
+        good.select(pl.col(name).alias(value) for name, value in zip(names, values, strict=True))
+        .drop_nulls()
+        .group_by(values)
         .len("rows")
         .filter(pl.col("rows") > 1)
-        .sort("rows", *names, descending=[True] + [False] * len(names))
+        .sort("rows", *values, descending=[True] + [False] * len(names))
     )
     found = twice.collect()
     if found.height:
-        example = ", ".join(f"{name}={found.item(0, name)}" for name in names)
-        times = found.item(0, "rows")
+        example = ", ".join(f"{name}={found.item(0, value)}" for name, value in zip(names, values, strict=True))
         yield {
             "rule": f"{' + '.join(names)} is unique",
             "found": f"{found.height:,} values more than once",
-            "example": f"{example} ({times} times)",
+            "example": f"{example} ({found.item(0, 'rows')} times)",
         }
 
 
