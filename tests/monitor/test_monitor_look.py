@@ -34,6 +34,15 @@ def test_windows_go_by_what_a_prediction_is_about(live: Project) -> None:
     assert [day for day, _, _ in values(live, "volume")] == [1, 2, 3]
 
 
+def test_a_request_about_the_end_of_time_does_not_stop_the_looks(live: Project) -> None:
+    usual = answer(live, february(24))
+    last = structs.replace(usual[0], request={**usual[0].request, "sent": "9999-12-31T23:00:00"})
+    log(live, [*usual[1:], last])
+    live.monitor.look(now=noon(3))
+    assert live.monitor.look(now=noon(4)).open_until is not None
+    assert values(live, "volume") == [(1, 23.0, 23)]
+
+
 def test_every_number_of_a_window(live: Project) -> None:
     rows = february(24)
     log(live, [*answer(live, rows), *outcomes(rows)])

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.monitor.windows import Progress, Stage, Window, window_of, window_starts
+from penstock.monitor import windows
+from penstock.monitor.windows import Progress, Stage, Window, window_starts, windows_of
 
 DAY = timedelta(days=1)
 
@@ -26,7 +27,7 @@ def at(*parts: int) -> datetime:
 def test_the_window_of_a_moment(every: str, start: datetime, end: datetime) -> None:
     moments = pl.DataFrame({"t": pl.Series([at(2024, 2, 29, 13, 30)], dtype=pl.Datetime("us", "UTC"))})
     assert moments.select(window_starts(pl.col("t"), every))["t"].to_list() == [start]
-    assert window_of(start, every) == Window(start, end)
+    assert windows_of([start], every) == [Window(start, end)]
 
 
 def test_over_and_due() -> None:
@@ -42,7 +43,7 @@ def test_a_window_is_measured_when_it_is_over_and_again_when_labels_are_due() ->
     progress = Progress("1d").changed([first, second], predictions=48, feedback=0)
     assert progress.due(at(2024, 2, 1, 12), DAY) == []
     todo = progress.due(at(2024, 2, 2, 12), DAY)
-    assert todo == [(window_of(first, "1d"), Stage.SERVICE)]
+    assert todo == [(Window(first, second), Stage.SERVICE)]
     progress = progress.measured(todo)
     assert progress.due(at(2024, 2, 2, 12), DAY) == []
     todo = progress.due(at(2024, 2, 3, 12), DAY)
@@ -57,6 +58,21 @@ def test_other_windows_begin_at_the_beginning() -> None:
     assert Progress.from_json(progress.to_json(), "1d") == progress
     assert Progress.from_json(progress.to_json(), "1h") == Progress("1h")
     assert Progress.from_json({}, "1h") == Progress("1h")
+
+
+def test_a_window_without_an_end_is_passed_over() -> None:
+    last = at(9999, 12, 31)
+    assert windows_of([last, at(2024, 2, 1)], "1d") == [Window(at(2024, 2, 1), at(2024, 2, 2))]
+    progress = Progress("1d").changed([last], predictions=1, feedback=0)
+    assert progress.due(at(9999, 12, 31, 23), DAY) == []
+    assert progress.open_until(at(2024, 2, 1)) is None
+
+
+def test_of_windows_that_have_not_begun_the_nearest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "FUTURE", 2)
+    days = [at(2024, 2, day) for day in range(1, 9)]
+    progress = Progress("1d").changed(days, predictions=8, feedback=0).bounded(at(2024, 2, 3, 12))
+    assert sorted(progress.waiting) == days[:5]
 
 
 @given(st.lists(st.integers(0, 40), max_size=20), st.lists(st.integers(0, 50), max_size=10))

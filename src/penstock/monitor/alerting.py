@@ -8,7 +8,7 @@ from penstock.ledger import Alert, Cursor, Ledger, Reader, SeriesPoint, Transact
 from penstock.monitor.measuring import ALL
 from penstock.monitor.routes import outbox_name
 from penstock.monitor.rules import Change, judge
-from penstock.monitor.windows import window_of
+from penstock.monitor.windows import windows_of
 from penstock.project import AlertRule, Config, ProjectFile
 
 LOOK_BACK = 32  # windows that are read for a rule beyond those it asks for; the ones with few rows are skipped
@@ -50,8 +50,8 @@ def history(reader: Reader, config: Config, rule: AlertRule, now: datetime) -> l
     points = reader.find(SeriesPoint, **of, order_by="-window_start", limit=limit)
     every = config.monitor.window
     # points of windows of another length are from before `monitor.window` was changed
-    lengths = {point.window_start: window_of(point.window_start, every).end for point in points}
-    return [point for point in points if point.window_end == lengths[point.window_start] <= now]
+    over = {(window.start, window.end) for window in windows_of({p.window_start for p in points}, every)}
+    return [p for p in points if (p.window_start, p.window_end) in over and p.window_end <= now]
 
 
 def metric_of(config: Config, rule: AlertRule) -> str:

@@ -7,7 +7,7 @@ Requests and feature vectors are kept as JSON text: their columns change from mo
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,8 @@ PREDICTIONS: Mapping[str, Any] = {
 }
 Kind = Literal["predictions", "feedback"]
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=366)  # of the answer; beyond it, what a request says of its time is not believed
 BATCH_ROWS = 100_000
 TRIES = 5
 
@@ -176,12 +178,13 @@ def _prediction(record: PredictionRecord, time_column: str | None) -> tuple[Any,
 
 
 def event_time(record: PredictionRecord, column: str | None) -> datetime:
-    """The request's time, which is UTC where it names no zone; without one, when it was answered."""
+    """The request's time, which is UTC where it names no zone; without one that can be, when it was answered."""
     try:
         moment = datetime.fromisoformat(record.request[column or ""])
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (KeyError, TypeError, ValueError, OverflowError):
         return record.at
+    return moment if EARLIEST <= moment <= record.at + AHEAD else record.at
 
 
 def _text(row: Mapping[str, Any]) -> str:

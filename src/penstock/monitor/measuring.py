@@ -92,7 +92,7 @@ def measure_windows(project: ProjectFile, ledger: Ledger, store: Store, now: dat
     if logged is None:
         return Measured()
     before = Progress.from_json(cursor.position if cursor else {}, monitor.window)
-    progress = logged.since(before)
+    progress = logged.since(before).bounded(now)
     todo = progress.due(now, monitor.labels_after)
     meter = Meter(project, store, logged, now)
     points: list[SeriesPoint] = []

@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+FUTURE = 10_000  # windows that have not begun; of more, the nearest are remembered
+
 
 @dataclass(frozen=True)
 class Window:
@@ -30,10 +32,12 @@ def window_starts(times: pl.Expr, every: str) -> pl.Expr:
     return times.dt.truncate(every)
 
 
-def window_of(start: datetime, every: str) -> Window:
-    """The window that begins at `start`."""
-    end = pl.select(pl.lit(start).dt.offset_by(every)).item()
-    return Window(start.astimezone(UTC), end.astimezone(UTC))
+def windows_of(starts: Iterable[datetime], every: str) -> list[Window]:
+    """The windows that begin at `starts`, oldest first; without those that end after the year 9999."""
+    begin = pl.Series(sorted(starts), dtype=pl.Datetime("us", "UTC"))
+    windows = pl.DataFrame({"start": begin, "end": begin.dt.offset_by(every)})
+    formed = windows.filter(pl.col("end").dt.year() <= datetime.max.year)
+    return [Window(start.astimezone(UTC), end.astimezone(UTC)) for start, end in formed.iter_rows()]
 
 
 class Stage(IntEnum):
@@ -82,16 +86,21 @@ class Progress:
         touched = {start.astimezone(UTC): Stage.CHANGED for start in starts}
         return Progress(self.every, predictions, feedback, {**self.waiting, **touched})
 
+    def bounded(self, now: datetime) -> "Progress":
+        """Without most windows of a far future, so that no caller can make every look slow."""
+        future = sorted(start for start in self.waiting if start > now)
+        forgotten = set(future[FUTURE:])
+        return replace(self, waiting={start: at for start, at in self.waiting.items() if start not in forgotten})
+
     def due(self, now: datetime, labels_after: timedelta) -> list[tuple[Window, Stage]]:
         """Windows that can be measured further than they are, oldest first, and how far."""
-        windows = (window_of(start, self.every) for start in sorted(self.waiting))
+        windows = windows_of((start for start in self.waiting if start <= now), self.every)
         stages = ((window, _stage(window, now, labels_after)) for window in windows)
         return [(window, stage) for window, stage in stages if stage > self.waiting[window.start]]
 
     def open_until(self, now: datetime) -> datetime | None:
         """When the first window ends that has rows and is not over; None when there is none."""
-        ends = (window_of(start, self.every).end for start in self.waiting)
-        return min((end for end in ends if end > now), default=None)
+        return min((window.end for window in windows_of(self.waiting, self.every) if window.end > now), default=None)
 
     def measured(self, done: Sequence[tuple[Window, Stage]]) -> "Progress":
         """After these windows were measured so far."""
