@@ -164,10 +164,24 @@ def _folded(column: NumericColumn, groups: npt.NDArray[np.intp]) -> Array:
 def _grouped(reference: LevelColumn, current: LevelColumn) -> tuple[Array, Array]:
     seen, now = (np.asarray(column.counts, dtype=np.float64) for column in (reference, current))
     rare = seen <= RARE
-    # Good and Turing: later rows of all levels seen up to r times are expected to be those seen 1 to r + 1 times.
-    expected = seen[seen <= RARE + 1].sum() + reference.others
+    total, others = seen.sum() + reference.others, _expected_others(seen, reference.others)
+    frequent = seen[~rare]
+    frequent *= (total - others) / max(frequent.sum(), 1.0)
     found = now[rare].sum() + current.others
     return (
-        np.append(seen[~rare], [expected, reference.nulls]),
+        np.append(frequent, [others, reference.nulls]),
         np.append(now[~rare], [found, current.nulls]),
     )
+
+
+def _expected_others(seen: Array, unlisted: int) -> float:
+    """How many of as many later rows will be of levels seen up to RARE times, or never.
+
+    Good and Turing: as many as were of levels seen 1 to RARE + 1 times. Not more than if the rare levels were as
+    frequent as the mean level: where all were seen equally often, which is no chance, none of them is rare.
+    """
+    rare = seen[(seen > 0) & (seen <= RARE)]
+    found = float(rare.sum()) + unlisted
+    good_turing = found + float(seen[seen == RARE + 1].sum())
+    mean = float(seen.sum()) / max(np.count_nonzero(seen), 1)
+    return min(good_turing, max(found, (len(rare) + unlisted / RARE) * mean))
