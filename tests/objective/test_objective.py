@@ -42,6 +42,7 @@ def test_what_is_not_the_objective_needs_no_new_signature(file: ProjectFile) -> 
 def test_signing_twice_is_signing_once(file: ProjectFile, ledger: Ledger) -> None:
     first = sign(ledger, file, name="ada", role="owner")
     assert sign(ledger, file, name="ada", role="owner") == first
+    assert sign(ledger, file, name=" ada ", role="owner ") == first
     with ledger.read() as reader:
         assert [entry.action for entry in reader.find(AuditEntry)] == ["objective.sign"]
 
@@ -68,3 +69,8 @@ def test_a_project_without_an_objective_says_how_to_write_one(tmp_path: Path) ->
 def test_a_signature_names_a_role(file: ProjectFile, ledger: Ledger) -> None:
     with pytest.raises(UsageError, match="needs a role"):
         sign(ledger, file, name="ada", role=" ")
+
+
+def test_a_signature_names_a_person(file: ProjectFile, ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="needs a name"):
+        sign(ledger, file, name="  ", role="owner")

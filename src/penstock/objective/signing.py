@@ -44,8 +44,14 @@ def require_objective(project: ProjectFile) -> Objective:
 
 
 def sign(ledger: Ledger, project: ProjectFile, *, name: str, role: str, note: str = "") -> SignOff:
-    """Record that `name`, in `role`, agrees to the objective as it stands. Signing twice changes nothing."""
-    if not role.strip():
+    """Record that `name`, in `role`, agrees to the objective as it stands. Signing twice changes nothing.
+
+    Spaces around name and role do not count: "Ann " is Ann. UsageError when nothing is left.
+    """
+    name, role = name.strip(), role.strip()
+    if not name:
+        raise UsageError("a signature needs a name", where="--as", expected="who agrees, such as ann")
+    if not role:
         raise UsageError("a signature needs a role", where="--role", expected="in which role you agree, such as owner")
     digest = objective_digest(require_objective(project))
     with ledger.write() as transaction:
