@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from penstock.errors import MissingExtra, PenstockError
+from penstock.errors import MissingExtra, PenstockError, UsageError
 from penstock.ledger import Ledger, records
 from penstock.ledger.tables import REVISION, TABLES, table_of
 
@@ -104,9 +104,39 @@ def test_postgres_without_its_driver_names_the_extra(monkeypatch):
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])
 def test_a_server_that_is_away_is_named_without_the_password(scheme):
     pytest.importorskip("psycopg")
-    with pytest.raises(PenstockError, match=r"postgresql://ada@127\.0\.0\.1:1/ledger") as caught:
+    with pytest.raises(PenstockError, match=r"postgresql://127\.0\.0\.1:1/ledger") as caught:
         Ledger.open(f"{scheme}://ada:secret@127.0.0.1:1/ledger")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["/", "#", "?", "@", "[", "]", "%", " ", ":", "?x=1@"])
+def test_a_password_with_any_mark_is_not_shown(mark):
+    pytest.importorskip("psycopg")
+    with pytest.raises(PenstockError, match="no connection to PostgreSQL") as caught:
+        Ledger.open(f"postgresql://ada:secret{mark}hidden@127.0.0.1:1/ledger?connect_timeout=2")
+    assert "secret" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", ["password=secret", "password=se@cret", "password=a/secret@b"])
+def test_a_password_among_the_options_is_not_shown(options):
+    pytest.importorskip("psycopg")
+    with pytest.raises(PenstockError, match="no connection to PostgreSQL") as caught:
+        Ledger.open(f"postgresql://ada@127.0.0.1:1/ledger?{options}")
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql:/ada:secret@h/db", "ada:secret@h/db", ""])
+def test_what_is_no_url_is_not_shown(url):
+    with pytest.raises(UsageError, match="this URL names no database") as caught:
+        Ledger.open(url)
+    assert caught.value.where == "ledger"
+
+
+def test_an_address_without_its_end_is_a_usage_error():
+    pytest.importorskip("psycopg")
+    with pytest.raises(UsageError, match="cannot be read"):
+        Ledger.open("postgresql://ada@[::1/ledger")
 
 
 def test_every_spelling_of_a_postgres_url_opens(postgres):

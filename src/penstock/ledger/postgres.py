@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from penstock.errors import MissingExtra, PenstockError
+from penstock.errors import MissingExtra, PenstockError, UsageError
 from penstock.ledger.database import PATIENCE, Database, Session, busy, orphan, taken
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.server = _without_password(url)
+        self.server = _public(url)
         self._idle: list[psycopg.Connection[Any]] = []
         self._lock = threading.Lock()  # threads share the list of idle connections
         self._process = os.getpid()
@@ -141,9 +140,7 @@ class PostgresDatabase(Database):
         try:
             return psycopg.connect(self._url, autocommit=True, options=_OPTIONS, connect_timeout=10)
         except psycopg.Error as error:
-            said = str(error).replace(self._url, self.server)
-            hint = "check that the server runs, and the user, password and database in the ledger's URL"
-            raise PenstockError(f"no connection to PostgreSQL: {said}", where=self.server, hint=hint) from None
+            raise _no_connection(error, self._url, self.server) from None
 
 
 def _answers(connection: "psycopg.Connection[Any]") -> bool:
@@ -158,10 +155,28 @@ def _answers(connection: "psycopg.Connection[Any]") -> bool:
     return True
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    return f"postgresql://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _login(url: str) -> tuple[str, str]:
+    """User and password of a URL, and what follows: they end at the last @, whatever the password holds."""
+    login, _, place = url.partition("://")[2].rpartition("@")
+    return login, place
+
+
+def _public(url: str) -> str:
+    """The server and the database."""
+    login, place = _login(url)
+    # A ? in a password, or an @ in a setting: one cannot tell where the secret ends.
+    return "postgresql://…" if "?" in login else f"postgresql://{place.partition('?')[0]}"
+
+
+def _no_connection(error: "psycopg.Error", url: str, server: str) -> PenstockError:
+    """Of a URL that the driver reads otherwise than it is meant, its message may show a part of the password."""
+    import psycopg
+
+    if isinstance(error, psycopg.ProgrammingError) or {"/", "@"} & set(_login(url)[0]):
+        hint = "in the user and the password of the ledger's URL write / as %2F, @ as %40, % as %25, a space as %20"
+        return UsageError("no connection to PostgreSQL: the ledger's URL cannot be read", where=server, hint=hint)
+    hint = "check that the server runs, and the user, password and database in the ledger's URL"
+    return PenstockError(f"no connection to PostgreSQL: {error}", where=server, hint=hint)
 
 
 def _explain(error: "psycopg.Error", server: str) -> PenstockError:

@@ -10,14 +10,15 @@ from penstock.ledger.sqlite import SqliteDatabase
 
 def open_database(url: str) -> Database:
     """The database that `url` names: sqlite:///FILE or postgresql://USER@HOST/NAME."""
-    scheme = url.partition("://")[0].partition("+")[0]
+    kind, given, _ = url.partition("://")
+    scheme = kind.partition("+")[0]
     if scheme == "sqlite":
         return SqliteDatabase(_sqlite_file(url))
     if scheme in ("postgresql", "postgres"):
         return PostgresDatabase("postgresql://" + url.partition("://")[2])
     raise UsageError(
         "this URL names no database that can hold a ledger",
-        where=url.partition("://")[0],
+        where=kind if given else "ledger",  # without the mark, the whole of it may hold a password
         expected="sqlite:///FILE or postgresql://USER@HOST/NAME",
     )
 
