@@ -4,6 +4,8 @@ import pytest
 import toy
 
 from penstock import Project
+from penstock.deliver import find_version
+from penstock.deliver.promotion import move_up
 from penstock.deliver.serving_state import read_state
 from penstock.errors import GateRefused, UsageError
 from penstock.ledger import AuditEntry, Deployment, ModelVersion, Transition
@@ -74,6 +76,20 @@ def test_a_known_case_that_was_added_since_the_judgement_is_asked_first(project:
     assert project.deliver.lacks() == ("an evaluation by the gates as they stand: penstock run",)
     project.run()
     assert project.deliver.lacks() == ()
+
+
+def test_a_version_that_fails_when_judged_anew_does_not_keep_its_pass(project: Project) -> None:
+    root = signed(project)._workspace.project.root
+    with project._workspace.ledger.read() as reader:
+        as_it_was = find_version(reader, "parcels")
+    strict = Project.open(root, actor="ada", sets=["objective.thresholds.roc_auc.min=0.9999"])
+    turn = strict.run()
+    assert (turn.exit_code, turn.version) == (3, None)
+    strict.objective.sign(role="owner")
+    assert [lack[:30] for lack in strict.deliver.lacks("1")] == ["gate roc_auc at least 0.9999: "]
+    work = strict._workspace
+    with pytest.raises(GateRefused, match="roc_auc at least"):
+        move_up(work.ledger, work.project, as_it_was, "production", actor="ada", reason="read before it failed")
 
 
 def test_promotion_is_recorded_and_the_endpoint_follows(project: Project) -> None:

@@ -53,9 +53,10 @@ def move_up(
     """
     if state not in UP:
         raise UsageError.unknown("state to promote to", state, UP)
-    if version.state in (state, "production"):
-        raise UsageError(f"{version.name} is already in {version.state}", hint="penstock status")
     with ledger.write() as transaction:
+        version = _as_it_is(transaction, version)
+        if version.state in (state, "production"):
+            raise UsageError(f"{version.name} is already in {version.state}", hint="penstock status")
         missing = lacks(transaction, project, version, state)
         if missing:
             raise GateRefused(f"{version.name} may not enter {state}", lacks=missing, hint=_hint(missing))
@@ -214,6 +215,13 @@ CHECKS: tuple[Callable[[Hop], Iterator[str]], ...] = (
     _signed,
     _approved,
 )
+
+
+def _as_it_is(reader: Reader, version: ModelVersion) -> ModelVersion:
+    """The version as the ledger has it now: it may have been moved, or judged anew, since it was read."""
+    now = reader.get(ModelVersion, model=version.model, number=version.number)
+    assert now is not None  # versions are never deleted
+    return now
 
 
 def _evaluation(hop: Hop) -> Evaluation | None:

@@ -148,7 +148,7 @@ class _Turner:
         inputs = plan.evaluate_inputs(self.project, bundle, holdout, commits, rival)
         judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, made, commits, rival)))
         evaluation, results = self._read(str(judged.outputs["evaluation"]))
-        version = self._register(evaluation, run_id) if evaluation.verdict != "FAIL" else None
+        version = self._register(evaluation, run_id)
         return Turn(tuple(self.events), commits, run_id, bundle, evaluation, results, version)
 
     def _rival(self, bundle: str) -> str | None:
@@ -207,13 +207,18 @@ class _Turner:
             (evaluation,) = reader.find(Evaluation, id=identifier)
             return evaluation, tuple(reader.find(GateResult, evaluation=identifier, order_by="position"))
 
-    def _register(self, evaluation: Evaluation, run_id: str) -> ModelVersion:
+    def _register(self, evaluation: Evaluation, run_id: str) -> ModelVersion | None:
+        """The version of what did not fail. One that is known takes its newest judgement, a failure too."""
         name = self.project.config.name
         with self.ledger.read() as reader:
             known = reader.find(ModelVersion, model=name, bundle=evaluation.bundle, limit=1)
             trained = reader.get(Run, id=run_id)
+        if evaluation.verdict == "FAIL" and not known:
+            return None
         note = f"run {trained.number}, {evaluation.verdict}" if trained else evaluation.verdict
         version = register(self.ledger, name, run=run_id, evaluation=evaluation, note=note)
+        if evaluation.verdict == "FAIL":
+            return None
         state: Literal["cached", "done"] = "cached" if known else "done"
         self._end(Event("register", state, "already registered" if known else "", f"{version.name}, {version.state}"))
         return version
