@@ -128,6 +128,22 @@ def test_since(made, lab, since: str, first: int) -> None:
     assert result.train_rows + result.holdout_rows + result.unlabelled == 50 - first
 
 
+@pytest.mark.parametrize("since", ["2013-01-01T12:00", "2013-01-01T14:00+02:00"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Paris"])
+def test_since_in_any_zone(made, since: str, zone: str | None) -> None:
+    moments = pl.col("scheduled").dt.replace_time_zone("UTC")
+    frame = rows().with_columns(moments.dt.convert_time_zone(zone) if zone else "scheduled")
+    result = made(frame, since=f", since: '{since}'")
+    assert result.train_rows + result.holdout_rows + result.unlabelled == 50 - 12
+
+
+@pytest.mark.parametrize("how", [{"holdout": "last 3d"}, {"holdout": "random 20%", "since": ", since: '2013-01-02'"}])
+def test_a_time_that_is_text_is_no_time(made, how: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="the time 'scheduled' is String") as refused:
+        made(rows().with_columns(pl.col("scheduled").cast(pl.String)), **how)
+    assert refused.value.where == "penstock.yaml:9:9"
+
+
 def test_a_random_holdout_has_both_classes_and_keeps_its_rows_when_others_come(made, lab) -> None:
     before, after = (made(rows(count), holdout="random 25%") for count in (200, 250))
     held, _ = load_holdout(lab.store, before.holdout, "late")

@@ -6,7 +6,7 @@ requests and the target under its own name: the gates ask the sealed bundle, as 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import UsageError, did_you_mean
@@ -114,18 +114,33 @@ def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple
     if target in config.data.request:
         raise UsageError(f"the target {target!r} is in `data.request`: nobody knows it when they ask", where=where)
     frame = rows.select(*config.data.request, target).collect()
-    if config.train and config.train.since:
+    if frame.height and config.train and (config.train.since or config.train.holdout.startswith("last")):
+        _refuse_timeless(project, frame)
+    if frame.height and config.train and config.train.since:
         frame = _since(frame, config.data.time, config.train.since)
     label = pl.col(target).fill_nan(None) if schema[target].is_float() else pl.col(target)
     labelled = frame.filter(label.is_not_null())
     return labelled, frame.height - labelled.height
 
 
+def _refuse_timeless(project: "ProjectFile", frame: "pl.DataFrame") -> None:
+    """`train.since` and a holdout of the last rows compare times."""
+    time = project.config.data.time
+    if time is None:
+        raise UsageError("`train.since` and `holdout: last …` need a time", hint="name the column under data.time")
+    if not str(frame.schema[time]).startswith("Date"):
+        raise UsageError(
+            f"the time {time!r} is {frame.schema[time]}",
+            where=project.where("data", "time"),
+            expected="a Date or a Datetime",
+            hint="declare its type in the contract of the dataset, or parse it in a transform",
+        )
+
+
 def _since(frame: "pl.DataFrame", time: str | None, since: str) -> "pl.DataFrame":
     import polars as pl
 
-    if time is None:
-        raise UsageError("`train.since` needs a time", hint="name the column under data.time")
+    assert time is not None
     try:
         moment = datetime.fromisoformat(since)
     except ValueError:
@@ -135,12 +150,15 @@ def _since(frame: "pl.DataFrame", time: str | None, since: str) -> "pl.DataFrame
     return frame.filter(pl.col(time) >= _comparable(moment, frame.schema[time]))
 
 
-def _comparable(moment: datetime, dtype: "pl.DataType") -> date | datetime:
-    """The moment as values of a column are: a day, in UTC without a zone, or with one."""
-    if str(dtype) == "Date":
-        return moment.date()
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware if getattr(dtype, "time_zone", None) else aware.astimezone(UTC).replace(tzinfo=None)
+def _comparable(moment: datetime, dtype: "pl.DataType") -> "pl.Expr":
+    """The moment as values of a column are: a day, in UTC without a zone, or in the column's own zone."""
+    import polars as pl
+
+    if isinstance(dtype, pl.Date):
+        return pl.lit(moment.date())
+    aware = pl.lit(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).dt.convert_time_zone("UTC")
+    zone = getattr(dtype, "time_zone", None)
+    return aware.dt.convert_time_zone(zone) if zone else aware.dt.replace_time_zone(None)
 
 
 def _cut(project: "ProjectFile", labelled: "pl.DataFrame", train: "Train") -> "tuple[pl.DataFrame, pl.DataFrame]":
