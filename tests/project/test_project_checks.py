@@ -58,6 +58,10 @@ def test_a_sound_project_has_no_findings() -> None:
         (transforms(a="wether"), "data.transforms.a.from: unknown dataset 'wether' (did you mean 'weather'?)"),
         (transforms(flights="weather"), "data.transforms.flights: a dataset is named 'flights' already"),
         (transforms(request="weather"), "data.transforms.request: the name 'request' is reserved"),
+        (
+            {"data": {"datasets": {"weather.quarantine": {"source": "c.csv"}}}},
+            "data.datasets.weather.quarantine: the name 'weather.quarantine' is reserved",
+        ),
         (transforms(a="a"), "data.transforms.a: transforms go round in a circle: a → a"),
         (
             transforms(a="b", b=["flights", "c"], c="a"),

@@ -18,11 +18,11 @@ def check_sections(config: Config) -> Iterator[Finding]:
 
 
 def names_are_free(config: Config) -> Iterator[Finding]:
-    """A dataset and a transform share one space of names; `request` and the logs' names are taken."""
+    """A dataset and a transform share one space of names; `request`, the logs' and the quarantines' names are taken."""
     data = config.data
     for section, names in (("datasets", data.datasets), ("transforms", data.transforms)):
         for name in names:
-            if name == "request" or name.startswith(("predictions.", "feedback.")):
+            if name == "request" or name.startswith(("predictions.", "feedback.")) or name.endswith(".quarantine"):
                 yield ("data", section, name), f"the name {name!r} is reserved"
     for name in sorted(set(data.datasets) & set(data.transforms)):
         yield ("data", "transforms", name), f"a dataset is named {name!r} already"
