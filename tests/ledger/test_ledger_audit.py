@@ -1,11 +1,13 @@
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from penstock.errors import UsageError
+from penstock.errors import Damaged, UsageError
 from penstock.ledger import AuditEntry, Break, Ledger, verify_audit
+from penstock.ledger.audit import Signing, remember, remembered
 from penstock.signing import load_signer
 
 
@@ -82,6 +84,45 @@ def test_the_end_is_remembered_when_the_project_moves(tmp_path):
     with sqlite3.connect(after / "ledger.db") as connection:
         connection.execute("DELETE FROM audit")
     assert len(broken(Ledger.open(f"sqlite:///{after}/ledger.db", signing_key=after / "keys/signing"))) == 1
+
+
+@pytest.fixture
+def memory(trail, signing_key):
+    (file,) = signing_key.parent.glob("*.audit")
+    return file
+
+
+@pytest.mark.parametrize("left", [b"", b'{"seq":', b"[]", b'{"seq": 5}', b"\xff"])
+def test_a_damaged_memory_is_named_and_fails_no_decision(trail, memory, left):
+    memory.write_bytes(left)
+    with pytest.raises(Damaged, match="the end of the audit trail") as caught:
+        broken(trail)
+    assert str(memory) in str(caught.value)
+    with trail.write() as transaction:
+        transaction.audit("rollback", "model:m@1", actor="ada")
+    assert broken(trail) == ()
+
+
+def test_a_memory_that_cannot_be_written_fails_no_decision(trail, memory):
+    memory.unlink()
+    memory.mkdir()
+    (memory / "file").touch()
+    with trail.write() as transaction:
+        transaction.audit("rollback", "model:m@1", actor="ada")
+    with trail.read() as reader:
+        assert reader.count(AuditEntry) == 6
+    assert {file.suffix for file in memory.parent.iterdir()} == {"", ".audit"}
+
+
+def test_the_latest_of_many_writers_is_remembered(trail, memory, signing_key):
+    with trail.read() as reader:
+        entries = reader.find(AuditEntry, order_by="seq")
+    signing = Signing(signing_key, memory)
+    for _ in range(20):
+        memory.unlink()
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(remember, reversed(entries), [signing] * 5))
+        assert remembered(memory).seq == 5
 
 
 def test_an_emptied_trail_is_found(trail, tamper):

@@ -5,15 +5,18 @@ or slipped in breaks the chain; the signature says which key wrote it. What a ch
 missing end: each writer therefore keeps, beside its key, the last entry that it wrote.
 """
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from penstock.digest import canonical_json, digest_bytes, digest_value
+from penstock.errors import Damaged
 from penstock.ids import new_id
 from penstock.ledger.records import AuditEntry
 from penstock.ledger.values import clean
@@ -33,6 +36,14 @@ class Signing:
     def of(cls, key: Path, ledger: str) -> "Signing":
         """`ledger` tells apart the ledgers that one key signs."""
         return cls(key, key.with_name(f"{key.name}.{digest_bytes(ledger.encode())[:12]}.audit"))
+
+
+@dataclass(frozen=True)
+class End:
+    """The last entry that was written with a key, as it is remembered beside it."""
+
+    seq: int
+    digest: str
 
 
 def next_entry(
@@ -65,17 +76,37 @@ def next_entry(
     return replace(draft, digest=digest, signature=signer.sign(digest.encode()))
 
 
-def remember(entry: AuditEntry, memory: Path) -> None:
-    """Keep what the chain's end was, unless a later one is kept already."""
-    known = remembered(memory)
-    if known and known["seq"] >= entry.seq:
-        return
-    draft = memory.with_name(f"{memory.name}.{new_id()}.tmp")
-    with draft.open("wb") as file:
-        file.write(canonical_json({"seq": entry.seq, "digest": entry.digest}))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(memory)
+def remember(entry: AuditEntry, signing: Signing) -> None:
+    """Keep what the chain's end was, unless a later one is kept already; what is damaged is written anew.
+
+    The entry is committed: that a file cannot be written must not look as if it was not.
+    """
+    with suppress(OSError), _alone(signing.key):
+        known = None
+        with suppress(Damaged):
+            known = remembered(signing.memory)
+        if known is None or known.seq < entry.seq:
+            _replace(signing.memory, canonical_json(asdict(End(entry.seq, entry.digest))))
+
+
+@contextmanager
+def _alone(key: Path) -> Iterator[None]:
+    """Two writers that look and then replace would leave the earlier end; the key is a file that both have."""
+    with key.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_name(f"{path.name}.{new_id()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def digest_of(entry: AuditEntry) -> str:
@@ -85,10 +116,13 @@ def digest_of(entry: AuditEntry) -> str:
     return digest_value({**covered, "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds")})
 
 
-def remembered(memory: Path) -> dict[str, Any] | None:
-    """The last entry that was written with this key: its `seq` and `digest`."""
+def remembered(memory: Path) -> End | None:
+    """The last entry that was written with this key; None when there was none. Raises Damaged."""
     try:
-        known: dict[str, Any] = json.loads(memory.read_bytes())
+        known = json.loads(memory.read_bytes())
+        return End(int(known["seq"]), str(known["digest"]))
     except FileNotFoundError:
         return None
-    return known
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        hint = f"restore it from a backup, or rm {memory}: the next decision writes it anew"
+        raise Damaged("what remembers the end of the audit trail is damaged", where=str(memory), hint=hint) from error

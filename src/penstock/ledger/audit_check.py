@@ -66,8 +66,8 @@ def _missing_end(entries: Sequence[AuditEntry], signing: Signing | None) -> Iter
     known = remembered(signing.memory) if signing else None
     if known is None:
         return
-    at_end = [entry for entry in entries if entry.seq == known["seq"]]
+    at_end = [entry for entry in entries if entry.seq == known.seq]
     if not at_end:
-        yield Break(known["seq"], "the end of the trail was cut off: this entry was written here and is gone")
-    elif at_end[0].digest != known["digest"]:
-        yield Break(known["seq"], "is another entry than the one that was written here")
+        yield Break(known.seq, "the end of the trail was cut off: this entry was written here and is gone")
+    elif at_end[0].digest != known.digest:
+        yield Break(known.seq, "is another entry than the one that was written here")

@@ -176,7 +176,7 @@ class Ledger:
                 transaction._session = None
             session.check()
         if transaction.appended and self._signing:
-            remember(transaction.appended, self._signing.memory)
+            remember(transaction.appended, self._signing)
 
     def close(self) -> None:
         """Give up connections that are held between transactions."""
