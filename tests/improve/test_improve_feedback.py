@@ -68,6 +68,13 @@ def test_labels_as_people_write_them(tmp_path: Path, text: str, expected: list[t
     assert rows_of(written(tmp_path, text)) == expected
 
 
+def test_keys_that_are_texts_are_compared_as_they_are(tmp_path: Path) -> None:
+    """`2024.1` and `2024.10` got one label."""
+    table = read_labels(written(tmp_path, "key,label\n2024.10,1\n3.0,0\n"))
+    assert feedback_rows(table, "here", NOW, BINARY)["key"].to_list() == ["2024.10", "3.0"]
+    assert feedback_rows(table, "here", NOW, BINARY, key_is_text=False)["key"].to_list() == ["2024.1", "3"]
+
+
 @pytest.mark.parametrize("at", [datetime(2024, 2, 3), datetime(2024, 2, 3, 2, tzinfo=UTC) - timedelta(hours=2)])
 def test_a_parquet_file(tmp_path: Path, at: datetime) -> None:
     table = pl.DataFrame({"key": [1, 2], "label": [True, None], "at": [at, at]})
@@ -80,6 +87,7 @@ def test_a_parquet_file(tmp_path: Path, at: datetime) -> None:
     [
         ("id,label\n1,2\n", "columns id, label are no feedback"),
         ("key,truth\n1,2\n", "columns key, truth are no feedback"),
+        ("key,label,at\na,1,0001-01-01T00:00:00+05:00\n", "row 1: `at` is not a time such as 2013-05-01T12:00:00Z"),
         ("key,label,at\na,1,soon\n", "row 1: `at` is not a time such as 2013-05-01T12:00:00Z"),
         ("", "cannot be read"),
     ],

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.bundle import Target
-from penstock.monitor.labels import FEEDBACK, codes_of, is_label, joined, labels_of, plain
+from penstock.monitor.labels import FEEDBACK, code_of, codes_of, is_label, joined, labels_of, plain, read_plain
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -25,12 +25,11 @@ def predictions(*rows: tuple[str, str | None]) -> pl.DataFrame:
     ("written", "text"),
     [
         (True, "true"),
-        ("True", "true"),
-        ("false", "false"),
+        ("True", "True"),
         (3, "3"),
         (3.0, "3"),
-        ("3.0", "3"),
-        ("3.50", "3.5"),
+        ("3.0", "3.0"),
+        ("1.10", "1.10"),
         (3.5, "3.5"),
         (0.1, "0.1"),
         (-0.0, "0"),
@@ -45,6 +44,14 @@ def predictions(*rows: tuple[str, str | None]) -> pl.DataFrame:
 )
 def test_one_text_for_one_value(written: object, text: str | None) -> None:
     assert plain(written) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [("True", "true"), ("false", "false"), ("3", "3"), ("3.0", "3"), ("3.50", "3.5"), ("007", "007"), ("1e5", "1e5")],
+)
+def test_a_text_that_was_written_for_a_value(written: str, text: str) -> None:
+    assert read_plain(written) == text
 
 
 @given(st.integers() | st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
@@ -117,6 +124,14 @@ def test_what_the_labels_of_a_binary_target_mean(classes: tuple[object, object],
     assert codes_of(target) == texts
     assert is_label("1", target) == ("1" in texts)
     assert not is_label("perhaps", target)
+
+
+def test_classes_that_are_texts_are_themselves() -> None:
+    """The versions 1.1 and 1.10 had one code."""
+    versions = Target("version", "multiclass", None, ("1.1", "1.10", "True"))
+    assert [code_of(text, versions) for text in ("1.1", "1.10", "True", "true")] == [0, 1, 2, None]
+    truths = Target("late", "binary", True, (False, True))
+    assert [code_of(text, truths) for text in ("False", "TRUE", "1.0", "1.1")] == [0, 1, 1, None]
 
 
 def test_what_can_be_a_label_of_other_targets() -> None:

@@ -10,7 +10,16 @@ import polars as pl
 from penstock.deliver import in_production
 from penstock.errors import Conflict, UsageError
 from penstock.ledger import Ledger
-from penstock.monitor import FEEDBACK, is_label, plain, prepare, publish_appended, reference_of
+from penstock.monitor import (
+    FEEDBACK,
+    is_label,
+    plain,
+    prepare,
+    publish_appended,
+    read_plain,
+    reads_plain,
+    reference_of,
+)
 from penstock.project import ProjectFile
 from penstock.store import Store
 
@@ -30,15 +39,21 @@ def feedback_file(project: ProjectFile, ledger: Ledger, store: Store, path: Path
     """
     with ledger.read() as reader:
         now, production = reader.now(), in_production(reader, project.config.name)
-    target = reference_of(store, production.bundle).target if production else None
-    rows = feedback_rows(read_labels(path), str(path), now, target)
+    reference = reference_of(store, production.bundle) if production else None
+    target, key_is_text = (reference.target, reference.key_is_text) if reference else (None, True)
+    rows = feedback_rows(read_labels(path), str(path), now, target, key_is_text=key_is_text)
     if not rows.is_empty():
         _append(ledger, store, project.config.deliver.endpoint, rows)
     return rows.height
 
 
-def feedback_rows(given: pl.DataFrame, where: str, received: datetime, target: "Target | None") -> pl.DataFrame:
-    """Rows of FEEDBACK from a table with `label` and `prediction` or `key`. UsageError for any other table."""
+def feedback_rows(
+    given: pl.DataFrame, where: str, received: datetime, target: "Target | None", *, key_is_text: bool = True
+) -> pl.DataFrame:
+    """Rows of FEEDBACK from a table with `label` and `prediction` or `key`. UsageError for any other table.
+
+    Where neither the keys nor the classes are texts, "3.0" means 3: in a CSV file everything is written as text.
+    """
     names = set(given.columns)
     if "label" not in names or not names & {"prediction", "key"}:
         raise UsageError(
@@ -46,7 +61,8 @@ def feedback_rows(given: pl.DataFrame, where: str, received: datetime, target: "
             where=where,
             expected="a column `label`, and `prediction` (an id) or `key`",
         )
-    texts = [_texts(given, name) for name in ("prediction", "key", "label")]
+    written = {"key": not key_is_text, "label": target is not None and reads_plain(target)}
+    texts = [_texts(given, name, read=written.get(name, False)) for name in ("prediction", "key", "label")]
     times = _times(given["at"], received) if "at" in names else pl.Series("at", [received] * given.height)
     rows = pl.DataFrame([*texts, times.cast(FEEDBACK["at"])]).with_row_index("row", offset=1)
     rows = rows.filter(pl.col("label").is_not_null())
@@ -96,9 +112,10 @@ def _append(ledger: Ledger, store: Store, endpoint: str, rows: pl.DataFrame) -> 
     return None
 
 
-def _texts(given: pl.DataFrame, name: str) -> pl.Series:
+def _texts(given: pl.DataFrame, name: str, *, read: bool) -> pl.Series:
     values = given[name] if name in given.columns else [None] * given.height
-    return pl.Series(name, [plain(value) for value in values], dtype=pl.String)
+    texts = [plain(value) for value in values]
+    return pl.Series(name, [read_plain(text) if read and text else text for text in texts], dtype=pl.String)
 
 
 def _times(given: pl.Series, received: datetime) -> pl.Series:
@@ -110,6 +127,6 @@ def _times(given: pl.Series, received: datetime) -> pl.Series:
 def _moment(value: object) -> datetime | None:
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock.monitor.appending import Appended, prepare, publish_appended
     from penstock.monitor.compaction import Compacted, compact
-    from penstock.monitor.labels import FEEDBACK, is_label, plain
+    from penstock.monitor.labels import FEEDBACK, is_label, plain, read_plain, reads_plain
     from penstock.monitor.looking import Look, look
     from penstock.monitor.lookup import find_prediction, predictions
     from penstock.monitor.reference import Reference, reference_of
@@ -34,6 +34,8 @@ __all__ = [
     "predictions",
     "prepare",
     "publish_appended",
+    "read_plain",
+    "reads_plain",
     "reference_of",
     "rule_name",
 ]
@@ -41,7 +43,7 @@ __all__ = [
 _MODULES = {
     "appending": ("Appended", "prepare", "publish_appended"),
     "compaction": ("Compacted", "compact"),
-    "labels": ("FEEDBACK", "is_label", "plain"),
+    "labels": ("FEEDBACK", "is_label", "plain", "read_plain", "reads_plain"),
     "looking": ("Look", "look"),
     "lookup": ("find_prediction", "predictions"),
     "reference": ("Reference", "reference_of"),

@@ -19,21 +19,27 @@ _NUMBER = re.compile(r"(-?(?:0|[1-9]\d*))(\.\d+)?")
 
 
 def plain(value: Any) -> str | None:
-    """One text for one value, however it was written: true, True and "true"; 3, 3.0 and "3.0". "007" stays.
+    """One text for one value: `true` for True, `3` for 3 and 3.0. A text is itself: "1.1" and "1.10" are two.
 
     None for null and for an empty text.
     """
     if value is None:
         return None
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = str(value).strip()
+    return str(value).strip() or None
+
+
+def read_plain(text: str) -> str:
+    """The text of the number or truth value that `text` was written for: `true` for "True", `3` for "3.0"."""
     if text.lower() in ("true", "false"):
         return text.lower()
     if number := _NUMBER.fullmatch(text):
         fraction = (number[2] or "").rstrip("0")
         return number[1] + (fraction if fraction != "." else "")
-    return text or None
+    return text
 
 
 def codes_of(target: "Target") -> dict[str, float]:
@@ -49,11 +55,21 @@ def codes_of(target: "Target") -> dict[str, float]:
     return codes
 
 
+def code_of(text: str, target: "Target") -> float | None:
+    """The code of a label text; None for what is no class."""
+    return codes_of(target).get(read_plain(text) if reads_plain(target) else text)
+
+
+def reads_plain(target: "Target") -> bool:
+    """Whether "True" and "1.0" are labels written for true and 1; classes that are texts are themselves."""
+    return not any(isinstance(label, str) for label in target.classes)
+
+
 def is_label(text: str, target: "Target") -> bool:
     """Whether a label can be true. A class that training never saw can: reality is allowed to change."""
     if target.task == "regression":
         return _is_number(text)
-    return target.task == "multiclass" or text in codes_of(target)
+    return target.task == "multiclass" or code_of(text, target) is not None
 
 
 def labels_of(feedback: pl.LazyFrame, predictions: pl.DataFrame) -> pl.DataFrame:

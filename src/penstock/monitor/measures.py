@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from penstock.monitor.labels import codes_of
+from penstock.monitor.labels import code_of
 from penstock.stats import Profile, drift, missing_rate
 
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ def truths(labels: pl.Series, target: "Target") -> pl.Series:
     """Label texts as `Sample.y`; null where the truth is not known, or cannot be the truth."""
     if target.task == "regression":
         return labels.cast(pl.Float64, strict=False)
-    other = -1.0 if target.task == "multiclass" else None
-    codes = {text: codes_of(target).get(text, other) for text in labels.drop_nulls().unique()}
+    codes = {text: code_of(text, target) for text in labels.drop_nulls().unique()}
+    if target.task == "multiclass":
+        codes = {text: -1.0 if code is None else code for text, code in codes.items()}
     return labels.replace_strict(codes, default=None, return_dtype=pl.Float64)
 
 

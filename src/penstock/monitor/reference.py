@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 PROFILE = "profile.json"
+TEXTS = ("String", "Categorical", "Enum")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A bundle's target and threshold, its features with their types, and what both looked like in training."""
+    """A bundle's target and threshold, its features with their types, and what both looked like in training.
+
+    key_is_text   whether the request's key column holds texts: "1.1" and "1.10" are two keys then
+    """
 
     target: Target
     threshold: float | None
+    key_is_text: bool
     outputs: "tuple[tuple[str, pl.DataType], ...]"
     vectors: Profile
     scores: Profile
@@ -31,6 +36,7 @@ def reference_of(store: Store, bundle: str) -> Reference:
     return Reference(
         target=manifest.target,
         threshold=manifest.threshold,
+        key_is_text=dict(manifest.features.request).get(manifest.features.key or "", "String").startswith(TEXTS),
         outputs=tuple((name, dtype_of(dtype)) for name, dtype in manifest.features.outputs),
         vectors=Profile.from_json(profile["vectors"]),
         scores=Profile.from_json(profile["scores"]),
