@@ -183,5 +183,5 @@ def _expected_others(seen: Array, unlisted: int) -> float:
     rare = seen[(seen > 0) & (seen <= RARE)]
     found = float(rare.sum()) + unlisted
     good_turing = found + float(seen[seen == RARE + 1].sum())
-    mean = float(seen.sum()) / max(np.count_nonzero(seen), 1)
+    mean = float(seen.sum()) / max(len(seen[seen > 0]), 1)
     return min(good_turing, max(found, (len(rare) + unlisted / RARE) * mean))
