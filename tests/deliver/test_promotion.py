@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from penstock.deliver import find_version
 from penstock.deliver.promotion import move_up
 from penstock.deliver.serving_state import read_state
 from penstock.errors import GateRefused, UsageError
-from penstock.ledger import AuditEntry, Deployment, ModelVersion, Transition
+from penstock.ledger import AuditEntry, Deployment, Evaluation, ModelVersion, Transition
+from penstock.pipeline import run
 
 HEAVY = """
 name: a heavy parcel
@@ -90,6 +92,19 @@ def test_a_version_that_fails_when_judged_anew_does_not_keep_its_pass(project: P
     work = strict._workspace
     with pytest.raises(GateRefused, match="roc_auc at least"):
         move_up(work.ledger, work.project, as_it_was, "production", actor="ada", reason="read before it failed")
+
+
+def test_rows_that_have_grown_old_since_the_judgement_are_refused(project: Project) -> None:
+    root = project._workspace.project.root
+    promised = signed(Project.open(root, actor="ada", sets=["objective.slas.freshness=2d"]))
+    work = promised._workspace
+    evaluation = run(work.project, work.ledger, work.store, now=datetime(2024, 1, 20, tzinfo=UTC)).evaluation
+    assert evaluation is not None
+    assert promised.deliver.lacks() == ()
+    with work.ledger.write() as transaction:
+        transaction.change(Evaluation, {"id": evaluation.id}, at=evaluation.at - timedelta(days=2))
+    (lack,) = promised.deliver.lacks()
+    assert lack.startswith("gate freshness at most 2d: it held when it was judged and no longer does")
 
 
 def test_promotion_is_recorded_and_the_endpoint_follows(project: Project) -> None:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ import toy
 from penstock import Project
 from penstock.errors import ContractBroken, UserCodeError
 from penstock.ledger import Evaluation, ModelVersion, Run
-from penstock.pipeline import Turn
+from penstock.pipeline import Turn, run
 
 HEAVY = """
 name: a heavy parcel
@@ -56,6 +57,20 @@ def test_a_known_case_that_changed_is_asked_again(project: Project) -> None:
     turn = rerun(project, "validate.cases=cases")
     assert done(turn) == ["evaluate"]
     assert turn.exit_code == 3
+
+
+def test_rows_that_have_grown_old_are_judged_again_and_only_once(project: Project) -> None:
+    work = Project.open(root_of(project), actor="ada", sets=["objective.slas.freshness=2d"])._workspace
+
+    def turn(year: int) -> Turn:
+        return run(work.project, work.ledger, work.store, now=datetime(year, 1, 20, tzinfo=UTC))
+
+    assert turn(2024).exit_code == 0
+    late = turn(2026)
+    assert (done(late), late.exit_code) == (["evaluate"], 3)
+    assert [event.detail for event in late.events if event.step == "evaluate"] == ["fresh True → False"]
+    assert [lack[:30] for lack in late.lacks] == ["freshness at most 2d: FAIL, th"]
+    assert (done(turn(2026)), done(turn(2024))) == ([], [])
 
 
 def test_a_parameter_trains_again(project: Project) -> None:

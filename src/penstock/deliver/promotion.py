@@ -165,6 +165,19 @@ def _evaluated(hop: Hop) -> Iterator[str]:
         yield from (f"gate {r.gate}: {r.outcome}, {r.reason}" for r in results if r.outcome != "PASS")
 
 
+def _still_fresh(hop: Hop) -> Iterator[str]:
+    """The training rows are as new as promised today too, and not only on the day they were judged."""
+    evaluation = _evaluation(hop)
+    if evaluation is None:
+        return
+    since = (utc_now() - evaluation.at).total_seconds()
+    for result in hop.reader.find(
+        GateResult, evaluation=evaluation.id, metric="freshness", severity="block", outcome="PASS"
+    ):
+        if result.value is not None and result.threshold is not None and result.value + since > result.threshold:
+            yield f"gate {result.gate}: it held when it was judged and no longer does; with newer rows: penstock run"
+
+
 def _judged_against_this_objective(hop: Hop) -> Iterator[str]:
     """The evaluation was made under the objective as it stands."""
     evaluation = _evaluation(hop)
@@ -209,6 +222,7 @@ def _approved(hop: Hop) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Hop], Iterator[str]], ...] = (
     _evaluated,
+    _still_fresh,
     _judged_against_this_objective,
     _judged_by_these_gates,
     _judged_against_this_champion,

@@ -77,9 +77,18 @@ def train_inputs(project: ProjectFile, training_set: str) -> dict[str, Any]:
 
 
 def evaluate_inputs(
-    project: ProjectFile, bundle: str, holdout: str, sources: Mapping[str, str], champion: str | None
+    project: ProjectFile,
+    bundle: str,
+    holdout: str,
+    sources: Mapping[str, str],
+    champion: str | None,
+    *,
+    fresh: bool | None,
 ) -> dict[str, Any]:
-    """Candidate, champion, holdout, the objective and the gates with everything that they read."""
+    """Candidate, champion, holdout, the objective and the gates with everything that they read.
+
+    Of the time only what a gate makes of it: whether the training rows are `fresh`.
+    """
     from penstock.validate import judged_by
 
     config = project.config
@@ -91,6 +100,7 @@ def evaluate_inputs(
         "data": dict(sources),
         "objective": objective_digest(config.objective),
         "gates": judged_by(project),
+        "fresh": fresh,
         "slices": list(config.validation.slices),
     }
 

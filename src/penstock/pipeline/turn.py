@@ -10,7 +10,7 @@ from penstock.data import head, ingest, publish_derived
 from penstock.deliver import in_production, register
 from penstock.digest import short
 from penstock.engine import Outcome, Step, run_step, step_key
-from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node
+from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node, utc_now
 from penstock.objective import objective_digest, require_objective
 from penstock.pipeline import plan
 from penstock.project import ProjectFile
@@ -91,7 +91,7 @@ class _Turner:
         self.project = project
         self.ledger = ledger
         self.store = store
-        self.now = now
+        self.now = now or utc_now()
         self.events: list[Event] = []
         self._tell = on_event or (lambda event: None)
 
@@ -145,7 +145,8 @@ class _Turner:
         run_id, bundle = str(trained.outputs["run"]), str(trained.outputs["bundle"])
         rival = self._rival(bundle)
         holdout = str(made.outputs["holdout"])
-        inputs = plan.evaluate_inputs(self.project, bundle, holdout, commits, rival)
+        fresh = self._fresh(holdout, commits)
+        inputs = plan.evaluate_inputs(self.project, bundle, holdout, commits, rival, fresh=fresh)
         judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, made, commits, rival)))
         evaluation, results = self._read(str(judged.outputs["evaluation"]))
         version = self._register(evaluation, run_id)
@@ -185,6 +186,11 @@ class _Turner:
             objective=objective_digest(objective),
         )
         return {"run": result.run.id, "bundle": result.bundle}
+
+    def _fresh(self, holdout: str, commits: Mapping[str, str]) -> bool | None:
+        from penstock.validate import is_fresh
+
+        return is_fresh(self.project, self.store, holdout=holdout, sources=commits, now=self.now)
 
     def _evaluate(self, bundle: str, made: Outcome, commits: Mapping[str, str], champion: str | None) -> dict[str, str]:
         from penstock.validate import evaluate

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock.validate.cases import Case, CaseResult, case_files, cases_digest, load_cases, same_label
     from penstock.validate.evaluation import Evaluated, evaluate
-    from penstock.validate.exam import open_sealed
+    from penstock.validate.exam import is_fresh, open_sealed
     from penstock.validate.gates import Gate, gates_digest, gates_of, judged_by
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
     from penstock.validate.measuring import Metric, Sample, interval, intervals, measure, paired_difference
@@ -49,6 +49,7 @@ __all__ = [
     "gates_of",
     "interval",
     "intervals",
+    "is_fresh",
     "judge",
     "judged_by",
     "load_cases",
@@ -65,7 +66,7 @@ __all__ = [
 _MODULES = {
     "cases": ("Case", "CaseResult", "case_files", "cases_digest", "load_cases", "same_label"),
     "evaluation": ("Evaluated", "evaluate"),
-    "exam": ("open_sealed",),
+    "exam": ("is_fresh", "open_sealed"),
     "gates": ("Gate", "gates_digest", "gates_of", "judged_by"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
     "measuring": ("Metric", "Sample", "interval", "intervals", "measure", "paired_difference"),

@@ -61,7 +61,7 @@ def evaluate(
     metrics = _metrics(project, gates)
     exam = sit(store, open_sealed(project, ledger, store, bundle), material)
     rival = Rival.of(project, ledger, store, exam, material, champion)
-    until = trained_until(project, store, exam, material)
+    until = trained_until(project, store, material)
     evidence = _evidence(project, store, exam, rival, material, gates, metrics, until, now or utc_now())
     judgements = tuple(judge(gate, evidence) for gate in gates)
     record = _record(project, exam, material, evidence, judgements, metrics, until, champion)

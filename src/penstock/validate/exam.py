@@ -123,17 +123,30 @@ def baseline(store: "Store", bundle: "Bundle", material: Material, candidate: Sa
     return baseline_of(candidate, truth(labels.drop_nulls(), bundle.target))
 
 
-def trained_until(project: ProjectFile, store: "Store", exam: Exam, material: Material) -> datetime | None:
+def is_fresh(
+    project: ProjectFile, store: "Store", *, holdout: str, sources: Mapping[str, str], now: datetime
+) -> bool | None:
+    """Whether the training rows are as new as the objective promises; None without a promise or a known age."""
+    objective = project.config.objective
+    if objective is None or objective.slas.freshness is None:
+        return None
+    until = trained_until(project, store, Material(holdout, sources))
+    return None if until is None else now - until <= objective.slas.freshness
+
+
+def trained_until(project: ProjectFile, store: "Store", material: Material) -> datetime | None:
     """Time of the newest labelled example outside a holdout that is cut by time; else of the newest one."""
     import polars as pl
 
     config = project.config
     time, examples = config.data.time, config.data.examples or next(iter(config.data.datasets), "")
-    if time is None or examples not in material.sources:
+    if config.objective is None or time is None or examples not in material.sources:
         return None
-    rows = store.scan(material.sources[examples]).filter(pl.col(exam.labels.name).is_not_null())
+    labelled = pl.col(config.objective.target.column).is_not_null()
+    rows = store.scan(material.sources[examples]).filter(labelled)
     if config.train and config.train.holdout.startswith("last"):
-        rows = rows.filter(pl.col(time) < exam.requests[time].min())
+        held_out = store.scan(material.holdout).filter(labelled).select(pl.col(time).min()).collect()
+        rows = rows.filter(pl.col(time) < held_out.item())
     newest = rows.select(pl.col(time).cast(pl.Datetime("us"), strict=False).max()).collect().item()
     return newest.replace(tzinfo=UTC) if isinstance(newest, datetime) else None
 
