@@ -10,6 +10,8 @@ from penstock.bundle import RowProblem, Signature
 from penstock.errors import UsageError
 
 NEW_YORK = pl.Series([datetime(2013, 1, 1)], dtype=pl.Datetime("us", "America/New_York"))
+TOKYO = pl.Series([datetime(2013, 1, 1)], dtype=pl.Datetime("us", "Asia/Tokyo"))
+NANOSECONDS = pl.Series([datetime(2013, 1, 1)], dtype=pl.Datetime("ns"))
 COLUMNS = {
     "id": st.text(max_size=5),
     "count": st.integers(-(2**31), 2**31 - 1),
@@ -105,6 +107,8 @@ def test_what_may_be_null_can_be_declared():
         ("2013-07-01T12:00:00Z", NEW_YORK, datetime(2013, 7, 1, 8, tzinfo=ZoneInfo("America/New_York"))),
         ("2013-07-01T12:00:00", NEW_YORK, datetime(2013, 7, 1, 8, tzinfo=ZoneInfo("America/New_York"))),
         ("17:45", pl.Series([time(1)]), time(17, 45)),
+        ("2262-04-10T12:00:00", NANOSECONDS, datetime(2262, 4, 10, 12)),
+        (3.4028234e38, pl.Series([1.5], dtype=pl.Float32), 3.4028234663852886e38),
         ("new", pl.Series(["old"]), "new"),
         ("new", pl.Series(["old"], dtype=pl.Categorical), "new"),
     ],
@@ -134,6 +138,13 @@ def test_values_that_are_understood(value, column, read):
         ),
         ("yesterday", pl.Series([datetime(2013, 1, 1)]), "'yesterday' is text"),
         ("0001-01-01T00:00:00+14:00", pl.Series([datetime(2013, 1, 1)]), "'0001-01-01T00:00:00+14:00' is out of range"),
+        ("9999-12-31T23:59:59-05:00", NEW_YORK, "'9999-12-31T23:59:59-05:00' is out of range"),
+        ("9999-12-31T23:59:59Z", TOKYO, "'9999-12-31T23:59:59Z' is out of range"),
+        ("1500-01-01", NANOSECONDS, "'1500-01-01' is out of range"),
+        ("2300-01-01T00:00:00", NANOSECONDS, "'2300-01-01T00:00:00' is out of range"),
+        (1e39, pl.Series([1.5], dtype=pl.Float32), "the number is too large, or none"),
+        (-3.5e38, pl.Series([1.5], dtype=pl.Float32), "the number is too large, or none"),
+        ("17:45:00+02:00", pl.Series([time(1)]), "'17:45:00+02:00' has a zone, and no day to tell what it means"),
         (1372636800, pl.Series([datetime(2013, 1, 1)]), "1372636800 is a number"),
         ("2013-13-01", pl.Series([date(2013, 1, 1)]), "'2013-13-01' is text"),
         ("x", pl.Series([None, None]), "always null in training, so only null is understood"),

@@ -1,8 +1,9 @@
 """Cells: how a JSON value becomes a typed one, and how a type is described to people and machines."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from math import inf, isfinite
+from struct import pack
 from typing import Any
 
 import polars as pl
@@ -46,7 +47,7 @@ def reader(dtype: pl.DataType) -> Reader:
     if dtype.is_integer():
         return _integer_reader(dtype)
     if dtype.is_float():
-        return _read_float
+        return _float_reader(dtype)
     match dtype:
         case pl.Boolean():
             return _read_boolean
@@ -55,7 +56,7 @@ def reader(dtype: pl.DataType) -> Reader:
         case pl.String() | pl.Categorical():
             return _read_text
         case pl.Datetime():
-            return _aware_datetime if dtype.time_zone else _naive_datetime
+            return _datetime_reader(dtype)
         case pl.Date():
             return _read_date
         case pl.Time():
@@ -79,16 +80,22 @@ def _integer_reader(dtype: pl.DataType) -> Reader:
     return read
 
 
-def _read_float(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(_wrong(value))
-    try:
-        number = float(value)
-    except OverflowError:
-        number = inf
-    if not isfinite(number):
-        raise ValueError("the number is too large, or none")
-    return number
+def _float_reader(dtype: pl.DataType) -> Reader:
+    form = {"Float16": "<e", "Float32": "<f"}.get(str(dtype), "<d")
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(_wrong(value))
+        try:
+            number = float(value)
+            pack(form, number)
+        except OverflowError:
+            number = inf
+        if not isfinite(number):
+            raise ValueError("the number is too large, or none")
+        return number
+
+    return read
 
 
 def _read_boolean(value: object) -> bool:
@@ -123,19 +130,29 @@ def _moment(value: object) -> datetime:
         raise ValueError(_wrong(value)) from None
 
 
-def _naive_datetime(value: object) -> datetime:
-    moment = _moment(value)
-    if moment.tzinfo is None:
-        return moment
-    try:
-        return moment.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:
-        raise ValueError(f"{value!r} is out of range") from None
+def _datetime_reader(dtype: pl.Datetime) -> Reader:
+    first, last = _limits(dtype)
+
+    def read(value: object) -> datetime:
+        moment = _moment(value)
+        try:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:
+            raise ValueError(f"{value!r} is out of range") from None
+        if not first <= moment <= last:
+            raise ValueError(f"{value!r} is out of range")
+        return moment if dtype.time_zone else moment.replace(tzinfo=None)
+
+    return read
 
 
-def _aware_datetime(value: object) -> datetime:
-    moment = _moment(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _limits(dtype: pl.Datetime) -> tuple[datetime, datetime]:
+    """The first and the last moment that the type can hold and Python can show."""
+    if dtype.time_unit == "ns":
+        return datetime(1677, 9, 22, tzinfo=UTC), datetime(2262, 4, 11, tzinfo=UTC)
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    day = timedelta(days=1)  # no zone is further from UTC
+    return (first + day, last - day) if dtype.time_zone else (first, last)
 
 
 def _read_date(value: object) -> date:
@@ -148,12 +165,13 @@ def _read_date(value: object) -> date:
 
 
 def _read_time(value: object) -> time:
-    if isinstance(value, time):
-        return value
     try:
-        return time.fromisoformat(_read_text(value))
+        clock = value if isinstance(value, time) else time.fromisoformat(_read_text(value))
     except ValueError:
         raise ValueError(_wrong(value)) from None
+    if clock.tzinfo is not None:
+        raise ValueError(f"{value!r} has a zone, and no day to tell what it means")
+    return clock
 
 
 def _read_nothing(value: object) -> object:
