@@ -49,6 +49,13 @@ def test_state_round_trips(tmp_path: Path) -> None:
     assert read_state(tmp_path).endpoints["delay"].current.name == "delay@2"
 
 
+def test_a_write_that_fails_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "applied.json").mkdir()  # no file takes a directory's place
+    with pytest.raises(OSError, match="directory"):
+        write_applied(tmp_path, applied(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["applied.json"]
+
+
 def test_nothing_deployed_is_an_empty_state(tmp_path: Path) -> None:
     assert read_state(tmp_path) == ServingState()
     assert read_applied(tmp_path) is None

@@ -263,10 +263,13 @@ def _write(path: Path, value: object) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
-    _sync(draft)
-    draft.replace(path)
-    _sync(path.parent)
+    try:
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
+        _sync(draft)
+        draft.replace(path)
+        _sync(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
