@@ -346,6 +346,15 @@ def test_without_a_contract_text_gets_the_types_that_fit(lab) -> None:
     assert lab.rows("flights").schema["id"] == pl.Int64
 
 
+def test_without_a_contract_a_column_has_the_type_of_the_first_file_that_has_values_in_it(lab) -> None:
+    for name, values in (("a", [None]), ("b", [7]), ("c", [None])):
+        pl.DataFrame({"id": [1], "gate": values, "never": [None]}).write_parquet(lab.root / f"{name}.parquet")
+    lab.datasets["flights"] = "{source: '*.parquet'}"
+    lab.ingest("flights")
+    assert lab.rows("flights")["gate"].to_list() == [None, 7, None]
+    assert lab.rows("flights").dtypes == [pl.Int64, pl.Int64, pl.String]
+
+
 def test_without_a_contract_appended_rows_keep_the_columns_that_are_there(lab) -> None:
     lab.datasets["flights"] = "{source: 'data/*.csv', mode: append, max_quarantined: 50%}"
     lab.write("data/a.csv", "id\n1\n")

@@ -4,7 +4,7 @@ One streaming pass per input. Nothing that is written here is visible until `ing
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -80,11 +80,16 @@ def implied_contract(opened: Sequence[Opened]) -> Contract:
             drafted = infer_contract(pl.concat(frames, how="diagonal"), text=True).contract
         columns = {name: column.model_copy(update={"nullable": True}) for name, column in drafted.columns.items()}
     else:
-        columns = {
-            name: Column(type="String" if isinstance(dtype, pl.Null) else type_name(dtype))
-            for name, dtype in first.schema.items()
-        }
+        schemas = [one.first.schema for one in opened]
+        columns = {name: Column(type=_implied_type(name, schemas)) for name in schemas[0]}
     return Contract(columns=columns)
+
+
+def _implied_type(name: str, schemas: Sequence[Mapping[str, pl.DataType]]) -> str:
+    """The type of the first input in which the column has a value."""
+    found = (schema.get(name) for schema in schemas)
+    dtype = next((dtype for dtype in found if dtype is not None and not isinstance(dtype, pl.Null)), None)
+    return type_name(dtype) if dtype is not None else "String"
 
 
 def refuse_schema_breaks(contract: Contract, raws: Iterable[Raw], *, hint: str) -> None:
