@@ -130,14 +130,41 @@ def test_an_emptied_trail_is_found(trail, tamper):
     assert [found.seq for found in broken(trail)] == [5]
 
 
-def test_an_entry_forged_by_another_key_is_found(trail, tamper, tmp_path, url):
+def test_an_entry_forged_by_another_key_is_found(trail, tamper, tmp_path, url, signing_key):
     tamper("DELETE FROM audit WHERE seq = 5")
     stranger = Ledger.open(url, signing_key=tmp_path / "stranger")
     with stranger.write() as transaction:
         transaction.audit("promote", "model:evil@1", actor="ada")
-    known = load_signer(tmp_path / "keys" / "signing").public
-    assert [found.seq for found in broken(stranger, trusted=[known])] == [5]
+    known = load_signer(signing_key).public
+    assert [found.seq for found in broken(Ledger.open(url), trusted=[known])] == [5]
     assert broken(trail) == (Break(5, "is another entry than the one that was written here"),)
+
+
+def test_who_signed_how_much_is_told(trail, signing_key, tmp_path, url):
+    other = Ledger.open(url, signing_key=tmp_path / "other")
+    with other.write() as transaction:
+        transaction.audit("promote", "model:m@6", actor="ada")
+    ours, theirs = load_signer(signing_key).public, load_signer(tmp_path / "other").public
+    with trail.read() as reader:
+        check = verify_audit(reader)
+        strict = verify_audit(reader, trusted=[])
+    assert (check.whole, check.own, check.signers) == (True, ours, {ours: 5, theirs: 1})
+    assert strict.broken == (Break(6, f"signed by a key that is not trusted: {theirs}"),)
+    assert broken(trail, trusted=[theirs]) == ()
+
+
+def test_a_trail_that_was_signed_anew_with_another_key_is_found(trail, tamper, memory, tmp_path, url):
+    tamper("DELETE FROM audit")
+    memory.unlink()
+    with Ledger.open(url, signing_key=tmp_path / "stranger").write() as transaction:
+        transaction.audit("promote", "model:evil@1", actor="ada")
+    assert [found.seq for found in broken(trail, trusted=[])] == [1]
+
+
+def test_without_its_key_a_trail_is_not_trusted_and_no_key_is_made(trail, signing_key):
+    signing_key.unlink()
+    assert [found.seq for found in broken(trail, trusted=[])] == [1, 2, 3, 4, 5]
+    assert not signing_key.exists()
 
 
 def test_a_recomputed_digest_does_not_fit_its_signature(trail, tamper):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from penstock.improve import Ticked
     from penstock.monitor import Look
     from penstock.objective import Agreement
+    from penstock.project import ProjectFile
     from penstock.report import Document
     from penstock.store import Damage, Store, Swept
 
@@ -383,7 +384,18 @@ class AuditStep(StepApi):
         with self._work.ledger.read() as reader:
             return tuple(reader.find(AuditEntry, order_by="seq"))
 
-    def verify(self) -> AuditCheck:
-        """Check the chain and the signatures."""
+    def verify(self, *, trusted: Sequence[str] = ()) -> AuditCheck:
+        """Check the chain, the signatures, and who signed.
+
+        In a ledger file of the project only the project's key and those that are `trusted` may sign. A ledger
+        elsewhere may be that of others too: there any key may unless some are trusted, and `signers` says which did.
+        """
+        anybody = not trusted and not _has_own_ledger(self._work.project)
         with self._work.ledger.read() as reader:
-            return verify_audit(reader)
+            return verify_audit(reader, trusted=None if anybody else trusted)
+
+
+def _has_own_ledger(project: "ProjectFile") -> bool:
+    """Whether the ledger is a file in the project's directory."""
+    scheme, _, file = project.ledger_url.partition(":///")
+    return scheme.partition("+")[0] == "sqlite" and Path(file).resolve().is_relative_to(project.root.resolve())

@@ -37,6 +37,10 @@ class Signing:
         """`ledger` tells apart the ledgers that one key signs."""
         return cls(key, key.with_name(f"{key.name}.{digest_bytes(ledger.encode())[:12]}.audit"))
 
+    def public(self) -> str | None:
+        """The public key; None when there is no key, yet or any more."""
+        return load_signer(self.key).public if self.key.exists() else None
+
 
 @dataclass(frozen=True)
 class End:

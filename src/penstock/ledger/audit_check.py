@@ -1,6 +1,7 @@
 """Whether the audit trail is as it was written."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.ledger.audit import GENESIS, Signing, digest_of, remembered
@@ -19,10 +20,16 @@ class Break:
 
 @dataclass(frozen=True)
 class AuditCheck:
-    """What the verification of the whole trail found."""
+    """What the verification of the whole trail found.
+
+    signers   public key -> how many entries name it as theirs
+    own       the public key that the ledger was opened with; None without one
+    """
 
     entries: int
     broken: tuple[Break, ...]
+    signers: Mapping[str, int]
+    own: str | None
 
     @property
     def whole(self) -> bool:
@@ -30,15 +37,18 @@ class AuditCheck:
         return not self.broken
 
 
-def verify_audit(reader: Reader, *, trusted: Sequence[str] = ()) -> AuditCheck:
+def verify_audit(reader: Reader, *, trusted: Sequence[str] | None = None) -> AuditCheck:
     """Check every entry, the chain between them, and that its known end is there.
 
-    `trusted` are the public keys that may sign; none given means that any may. An end that was cut
-    off is noticed where one of the keys that wrote is kept.
+    `trusted` are the public keys that may sign beside the one that the ledger was opened with; None means
+    that any may. An end that was cut off is noticed where one of the keys that wrote is kept.
     """
     entries = reader.find(AuditEntry, order_by="seq")
-    broken = [*_broken_links(entries), *_broken_entries(entries, trusted), *_missing_end(entries, reader.signing)]
-    return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)))
+    own = reader.signing.public() if reader.signing else None
+    allowed = None if trusted is None else {own, *trusted}
+    broken = [*_broken_links(entries), *_broken_entries(entries, allowed), *_missing_end(entries, reader.signing)]
+    signers = dict(Counter(entry.public_key for entry in entries))
+    return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)), signers, own)
 
 
 def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
@@ -52,11 +62,11 @@ def _broken_links(entries: Sequence[AuditEntry]) -> Iterator[Break]:
         expected, previous = entry.seq + 1, entry.digest
 
 
-def _broken_entries(entries: Sequence[AuditEntry], trusted: Sequence[str]) -> Iterator[Break]:
+def _broken_entries(entries: Sequence[AuditEntry], allowed: Collection[str | None] | None) -> Iterator[Break]:
     for entry in entries:
         if digest_of(entry) != entry.digest:
             yield Break(entry.seq, "was changed after it was signed")
-        elif trusted and entry.public_key not in trusted:
+        elif allowed is not None and entry.public_key not in allowed:
             yield Break(entry.seq, f"signed by a key that is not trusted: {entry.public_key}")
         elif not verify(entry.public_key, entry.digest.encode(), entry.signature):
             yield Break(entry.seq, "the signature does not fit")
