@@ -222,12 +222,38 @@ def test_alerts_open_once_last_and_end(live: Project) -> None:
     assert {node.kind for node in watched.trace(f"alert:{opened.id}").upstream} >= {"model", "data", "run"}
 
 
+def test_a_number_that_is_no_longer_defined_is_gone_and_its_alert_with_it(live: Project) -> None:
+    rows = february(24, flip=True)
+    answers = answer(live, rows)
+    log(live, [*answers, *outcomes(rows)])
+    (opened,) = live.monitor.look(now=noon(2)).opened
+    assert "roc_auc" in metrics_of(live, 1) & metrics_of(live, 1, "parcels@1")
+    log(live, [told(True, prediction=one.id) for one in answers])
+    (resolved,) = live.monitor.look(now=noon(2)).resolved
+    assert "roc_auc" not in metrics_of(live, 1) | metrics_of(live, 1, "parcels@1")
+    assert (resolved.id, resolved.message) == (opened.id, "roc_auc is no longer measured")
+
+
+def test_an_outage_alerts_and_ends(live: Project) -> None:
+    watched = with_settings(live, "monitor.alerts=[{metric: volume, below: 10}]", "improve.retrain.on=[]")
+    log(watched, answer(watched, february(24)))
+    assert watched.monitor.look(now=noon(2)).opened == ()
+    (opened,) = watched.monitor.look(now=noon(5)).opened
+    assert opened.message == "volume was 0 in the window from 2024-02-04 00:00, n = 0"
+    assert watched.monitor.look(now=noon(5)).points == ()
+    log(watched, answer(watched, february(24, day=4)))  # they came late
+    (resolved,) = watched.monitor.look(now=noon(5)).resolved
+    assert values(watched, "volume") == [(1, 24.0, 24), (2, 0.0, 0), (3, 0.0, 0), (4, 24.0, 24)]
+    assert resolved.id == opened.id
+
+
 def test_a_look_says_what_waits_and_which_rules_have_too_few_rows(live: Project) -> None:
     log(live, answer(live, february(36)))
-    patient = with_settings(live, "monitor.alerts=[{metric: volume, below: 1}, {metric: roc_auc, below: 0, min_n: 5}]")
+    rules = "monitor.alerts=[{metric: score_psi, above: 9}, {metric: volume, below: 1}]"
+    patient = with_settings(live, rules, "improve.retrain.on=[]")
     found = patient.monitor.look(now=noon(2))
     assert found.open_until == datetime(2024, 2, 3, tzinfo=UTC)
-    assert found.unjudged == ("volume below 1: no window has 100 rows",)
+    assert found.unjudged == ("score_psi above 9: no window has 100 rows",)
     assert patient.monitor.look(now=noon(3)).open_until is None
 
 

@@ -88,6 +88,28 @@ def test_an_alert_ends_when_its_feature_is_no_longer_measured() -> None:
     assert (change.alert.state, change.alert.message) == ("resolved", "gone is no longer measured")
 
 
+def test_an_alert_ends_when_nothing_is_measured_any_more() -> None:
+    """Corrected labels of one class leave no AUC; the alert stayed open for ever."""
+    alert = replace(fired(LOW, point(0, 0.6)), updated_at=START + timedelta(days=2))
+    (change,) = judged(LOW, [], [alert])
+    assert (change.alert.state, change.alert.message) == ("resolved", "roc_auc is no longer measured")
+    assert judge([(LOW, [])], "e", [alert], START + timedelta(days=1)) == []
+
+
+def test_an_alert_ends_when_its_feature_is_no_longer_watched() -> None:
+    points = [point(0, 0.3, metric="psi", subject=name) for name in ("a", "b")]
+    alerts = [change.alert for change in judged(HIGH, points)]
+    (change,) = judged(HIGH.model_copy(update={"features": ("b",)}), points, alerts)
+    assert (change.alert.subject, change.alert.message) == ("a", "a is no longer watched")
+
+
+def test_volume_is_judged_in_every_window() -> None:
+    """Its n is its value, so `volume below` never had rows enough."""
+    low = AlertRule(metric="volume", below=50)
+    assert fired(low, point(0, 900.0, metric="volume", n=900), point(1, 3.0, metric="volume", n=3)).value == 3
+    assert fired(low, point(0, 0.0, metric="volume", n=0)).value == 0
+
+
 def test_an_alert_ends_with_its_rule() -> None:
     alert = fired(LOW, point(0, 0.6))
     (change,) = judged(LOW.model_copy(update={"below": 0.5}), [point(0, 0.6)], [alert])

@@ -68,6 +68,17 @@ def test_a_window_without_an_end_is_passed_over() -> None:
     assert progress.open_until(at(2024, 2, 1)) is None
 
 
+def test_the_latest_windows_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def latest(first: datetime, now: datetime, every: str) -> list[datetime]:
+        return [window.start for window in windows.latest_windows(first, now, every)]
+
+    assert latest(at(2024, 2, 1), at(2024, 2, 4, 12), "1d") == [at(2024, 2, day) for day in (1, 2, 3)]
+    assert latest(at(2023, 12, 1), at(2024, 3, 1), "1mo") == [at(2023, 12, 1), at(2024, 1, 1), at(2024, 2, 1)]
+    assert latest(at(2024, 2, 1), at(2024, 2, 1, 12), "1d") == latest(at(2024, 2, 9), at(2024, 2, 1), "1d") == []
+    monkeypatch.setattr(windows, "LATEST", 2)
+    assert latest(at(2013, 1, 1), at(2024, 2, 4, 12), "1d") == [at(2024, 2, 2), at(2024, 2, 3)]
+
+
 def test_of_windows_that_have_not_begun_the_nearest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "FUTURE", 2)
     days = [at(2024, 2, day) for day in range(1, 9)]

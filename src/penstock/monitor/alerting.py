@@ -7,7 +7,7 @@ from penstock.data import head
 from penstock.ledger import Alert, Cursor, Ledger, Reader, SeriesPoint, Transaction, node, utc_now
 from penstock.monitor.measuring import ALL
 from penstock.monitor.routes import outbox_name
-from penstock.monitor.rules import Change, judge
+from penstock.monitor.rules import Change, judge, judgeable
 from penstock.monitor.windows import windows_of
 from penstock.project import AlertRule, Config, ProjectFile
 
@@ -35,7 +35,7 @@ def judge_windows(project: ProjectFile, ledger: Ledger, now: datetime) -> Judged
                 _tie(tx, change.alert)
         if config.monitor.webhook:
             _post(tx, endpoint, [change.alert for change in changes if change.news])
-    unjudged = (rule for rule, points in rules if points and all(point.n < rule.min_n for point in points))
+    unjudged = (rule for rule, points in rules if points and not any(judgeable(rule, p) for p in points))
     return Judged(tuple(changes), tuple(unjudged))
 
 

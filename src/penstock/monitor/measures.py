@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock.project import Costs
     from penstock.validate import Metric, Sample
 
+VOLUME = "volume"
 DRIFT = ("missing_rate", "psi", "score_psi")
 
 
@@ -53,7 +54,7 @@ class Judge:
 def service(answered: pl.DataFrame) -> Iterator[Measure]:
     """Volume, latency and how much is labelled. `answered` has latency_us and truth."""
     n = answered.height
-    yield Measure("volume", "", float(n), n)
+    yield Measure(VOLUME, "", float(n), n)
     for share in (50, 95):
         microseconds = answered["latency_us"].quantile(share / 100, interpolation="linear")
         if microseconds is not None:

@@ -4,17 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from penstock.data import head
 from penstock.digest import short
 from penstock.errors import PenstockError
-from penstock.ledger import Cursor, Ledger, Reader, SeriesPoint, utc_now
+from penstock.ledger import Cursor, Ledger, Reader, SeriesPoint, Transaction, statements, utc_now
+from penstock.ledger.tables import table_of
 from penstock.monitor.labels import FEEDBACK, joined, labels_of
 from penstock.monitor.measures import (
     DRIFT,
+    VOLUME,
     Judge,
     Measure,
     feature_drift,
@@ -27,8 +29,8 @@ from penstock.monitor.measures import (
     vectors_of,
 )
 from penstock.monitor.reference import Reference, reference_of
-from penstock.monitor.windows import Progress, Stage, Window, window_starts
-from penstock.project import ProjectFile, load_function
+from penstock.monitor.windows import Progress, Stage, Window, latest_windows, window_starts
+from penstock.project import Config, ProjectFile, load_function
 from penstock.stats import Profile
 from penstock.store import Store
 
@@ -105,9 +107,48 @@ def measure_windows(project: ProjectFile, ledger: Ledger, store: Store, now: dat
         with ledger.write() as tx:
             if tx.get(Cursor, name=name) != cursor:
                 break
-            tx.put(*found, moved)
+            _forget(tx, project.config.deliver.endpoint, [window.start for window, _ in some])
+            tx.add(*found)
+            tx.put(moved)
         points, cursor = [*points, *found], moved
+    if cursor and any(rule.metric == VOLUME for rule in monitor.alerts):
+        points += _fill_silence(project, ledger, cursor, now)
     return Measured(tuple(points), tuple(meter.notices), progress.open_until(now))
+
+
+def _forget(tx: Transaction, endpoint: str, starts: Sequence[datetime]) -> None:
+    """Drop what was measured of windows before: a number that is no longer defined must not stay."""
+    # a look-up by key: most windows were never measured, and need no scan
+    known = tx.find(SeriesPoint, endpoint=endpoint, metric=VOLUME, subject="", model=ALL, window_start=list(starts))
+    if known:
+        measured = {"endpoint": endpoint, "window_start": [point.window_start for point in known]}
+        tx.session.change(*statements.delete(table_of(SeriesPoint), measured))
+
+
+def _fill_silence(project: ProjectFile, ledger: Ledger, cursor: Cursor, now: datetime) -> list[SeriesPoint]:
+    """A volume of 0 for the latest windows in which nobody asked anything, so that an outage can alert."""
+    with ledger.read() as reader:
+        if not _silent(reader, project.config, now):
+            return []
+    with ledger.write() as tx:
+        if tx.get(Cursor, name=cursor.name) != cursor:  # another look measures meanwhile
+            return []
+        silent = _silent(tx, project.config, now)
+        tx.put(*silent)
+    return silent
+
+
+def _silent(reader: Reader, config: Config, now: datetime) -> list[SeriesPoint]:
+    of: dict[str, Any] = {"endpoint": config.deliver.endpoint, "metric": VOLUME, "subject": "", "model": ALL}
+    first = reader.find(SeriesPoint, **of, order_by="window_start", limit=1)
+    windows = latest_windows(first[0].window_start, now, config.monitor.window) if first else []
+    known = reader.find(SeriesPoint, **of, window_start=[window.start for window in windows])
+    told = {(point.window_start, point.window_end) for point in known}
+    return [
+        SeriesPoint(**of, window_start=window.start, window_end=window.end, value=0.0, n=0, at=now)
+        for window in windows
+        if (window.start, window.end) not in told
+    ]
 
 
 class Meter:

@@ -2,8 +2,9 @@
 
 A rule fires when its bound is crossed in as many windows in a row as it asks for, and resolves as soon as the
 newest window is within it again; there is no band in between. Windows with fewer rows than `min_n` are as if
-they were not there: they open nothing, resolve nothing and do not end a row. An alert also ends when its
-subject is no longer measured or its rule is no longer in the project file.
+they were not there: they open nothing, resolve nothing and do not end a row. `volume` is judged in every window:
+few rows are what it is about. An alert also ends when its subject is no longer measured or watched, or its rule
+is no longer in the project file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from datetime import datetime
 
 from penstock.ids import new_id
 from penstock.ledger import Alert, SeriesPoint
+from penstock.monitor.measures import VOLUME
 from penstock.project import AlertRule
 from penstock.report import agreed, measured
 
@@ -65,8 +67,23 @@ def _judged(
         elif present and not crossed[-1]:
             yield _resolved(replace(present, value=newest.value), f"back within {_within(rule)}: {_told(newest)}", now)
     for alert in firing.values():
-        if alert.rule == name and points and alert.subject not in _measured_last(points):
-            yield _resolved(alert, f"{alert.subject} is no longer measured", now)
+        if alert.rule == name and (why := _ended(rule, points, alert, now)):
+            yield _resolved(alert, why, now)
+
+
+def _ended(rule: AlertRule, points: Points, alert: Alert, now: datetime) -> str | None:
+    """Why nothing can be judged that an alert is about; None while something can."""
+    if rule.features and alert.subject not in rule.features:
+        return f"{alert.subject} is no longer watched"
+    # a look at an earlier time than the alert's sees fewer windows; that ends nothing
+    if alert.subject in _measured_last(points) or alert.updated_at > now:
+        return None
+    return f"{alert.subject or rule.metric} is no longer measured"
+
+
+def judgeable(rule: AlertRule, point: SeriesPoint) -> bool:
+    """Whether a window has rows enough for the rule."""
+    return point.n >= rule.min_n or point.metric == VOLUME
 
 
 def _by_subject(rule: AlertRule, points: Points) -> dict[str, list[SeriesPoint]]:
@@ -74,7 +91,7 @@ def _by_subject(rule: AlertRule, points: Points) -> dict[str, list[SeriesPoint]]
     asked = (point for point in points if not rule.features or point.subject in rule.features)
     found: dict[str, list[SeriesPoint]] = {}
     for point in sorted(asked, key=lambda one: one.window_start):
-        if point.n >= rule.min_n:
+        if judgeable(rule, point):
             found.setdefault(point.subject, []).append(point)
     last = _measured_last(points)
     return {subject: history for subject, history in found.items() if subject in last}

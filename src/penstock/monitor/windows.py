@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 FUTURE = 10_000  # windows that have not begun; of more, the nearest are remembered
+LATEST = 100  # windows whose silence is noticed
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ def windows_of(starts: Iterable[datetime], every: str) -> list[Window]:
     windows = pl.DataFrame({"start": begin, "end": begin.dt.offset_by(every)})
     formed = windows.filter(pl.col("end").dt.year() <= datetime.max.year)
     return [Window(start.astimezone(UTC), end.astimezone(UTC)) for start, end in formed.iter_rows()]
+
+
+def latest_windows(first: datetime, now: datetime, every: str) -> list[Window]:
+    """The windows that are over at `now`, from the one at `first` on, oldest first; of more than LATEST, the latest."""
+    (length,) = (window.end - window.start for window in windows_of([now], every))
+    since = now - LATEST * length if now - first > LATEST * length else min(first, now)
+    begin, end = (pl.lit(moment).dt.truncate(every) for moment in (since, now))
+    starts = pl.select(pl.datetime_range(begin, end, every, closed="left")).to_series()
+    return [window for window in windows_of(starts, every) if window.over(now)][-LATEST:]
 
 
 class Stage(IntEnum):
