@@ -76,6 +76,24 @@ def test_relative_and_circular_imports_and_packages(tmp_path: Path) -> None:
     assert call(load_function(tmp_path, "a.c:two"), 0) == 2
 
 
+def test_a_bare_folder_hides_no_installed_module(tmp_path: Path) -> None:
+    for folder in ("json", "colorsys", "own"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").write_text("X = 1\n")
+    (tmp_path / "colorsys" / "__init__.py").write_text("")
+    (tmp_path / "pipeline.py").write_text(
+        "import json\nimport own.x\nfrom colorsys import x\n\n\n"
+        "def f(text):\n    return json.loads(text) + own.x.X + x.X\n"
+    )
+
+    assert call(load_function(tmp_path, "pipeline:f"), "40") == 42
+    assert list(project_sources(tmp_path, ["pipeline:f"])) == [
+        "colorsys/__init__.py", "colorsys/x.py", "own/x.py", "pipeline.py"
+    ]  # fmt: skip
+    with pytest.raises(FunctionError, match="the installed module 'json' hides the folder json/"):
+        load_function(tmp_path, "json.x:f")
+
+
 def test_loads_and_calls(root: Path) -> None:
     fit = load_function(root, "pipeline:fit", parameters=["X", "y"], keywords=["seed", "depth"])
 

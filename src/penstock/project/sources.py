@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from penstock.digest import digest_file, digest_value
@@ -34,7 +35,12 @@ def code_digest(root: Path, reference: str) -> str:
 
 
 def find_module(root: Path, name: str) -> Path | None:
-    """The file of the project's module `name`; a folder that only holds modules; None if it is not the project's."""
+    """The file of the project's module `name`; a folder that only holds modules; None if it is not the project's.
+
+    As in Python, a folder without `__init__.py` hides nothing: `json/` beside `pipeline.py` is not what it imports.
+    """
+    if is_hidden(root, name):
+        return None
     base = root.joinpath(*name.split("."))
     if (base / "__init__.py").is_file():
         return base / "__init__.py"
@@ -43,10 +49,29 @@ def find_module(root: Path, name: str) -> Path | None:
     return base if base.is_dir() and any(base.glob("*.py")) else None
 
 
+def is_hidden(root: Path, name: str) -> bool:
+    """Whether a module lies in a folder without `__init__.py` that is called like an installed module."""
+    top = root / name.partition(".")[0]
+    if not top.is_dir() or (top / "__init__.py").is_file() or top.with_name(f"{top.name}.py").is_file():
+        return False
+    try:
+        spec = find_spec(top.name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None  # without an origin it is such a folder itself
+
+
 def _named_module(root: Path, name: str) -> Path:
     path = find_module(root, name)
     if path is not None and path.is_file():
         return path
+    if is_hidden(root, name):
+        top = name.partition(".")[0]
+        raise FunctionError(
+            f"the installed module {top!r} hides the folder {top}/",
+            where=str(root),
+            expected=f"a file {top}/__init__.py, or another name",
+        )
     known = [file.relative_to(root).with_suffix("").as_posix().replace("/", ".") for file in _python_files(root)]
     raise FunctionError(
         f"there is no module {name!r}{did_you_mean(name, known)}",
