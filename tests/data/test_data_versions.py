@@ -114,6 +114,19 @@ def test_a_derived_table_is_published_with_its_sources(two) -> None:
         assert reader.get(Ref, dataset="counts", name="main").commit == commit
 
 
+def test_a_version_that_came_back_is_the_newest_again(lab) -> None:
+    first, second = (made(lab, pl.DataFrame({"n": [n]})) for n in (1, 2))
+    moments = []
+    for commit in (first, second, first, first):
+        publish_derived(lab.ledger, lab.store, "counts", commit, {})
+        moments.append(utc_now())
+    with lab.ledger.read() as reader:
+        assert [version.commit for version in history(reader, "counts")] == [first, second]
+        assert reader.get(Ref, dataset="counts", name="main").updated_at < moments[2]
+    assert [found(lab, f"counts@{moment.isoformat()}") for moment in moments] == [first, second, first, first]
+    assert found(lab, f"counts@{moments[0]:%Y-%m-%d}") == first
+
+
 def test_the_lock_file_pins_datasets_and_heals(two) -> None:
     lab, _, second = two
     lab.datasets["flights"] = "{source: a.csv}"

@@ -31,8 +31,8 @@ def head(reader: Reader, dataset: str, ref: str = MAIN) -> Version | None:
 
 
 def history(reader: Reader, dataset: str) -> list[Version]:
-    """Every published version, the newest first."""
-    return reader.find(Version, dataset=dataset, order_by="-created_at")
+    """Every published version, each once, the last published first: that is what `main` points to."""
+    return list(dict.fromkeys(version for _, version in _publications(reader, dataset)))
 
 
 def resolve(reader: Reader, text: str) -> Version:
@@ -42,6 +42,9 @@ def resolve(reader: Reader, text: str) -> Version:
     flights@before-fix    a tag or a branch
     flights@3f9c2a        a commit, or the beginning of one
     flights@2026-03-31    the newest at the end of that day (UTC); a time of day may follow: 2026-03-31T12:00
+
+    A computed table can come back to a version that it was before. The ledger keeps when a version was first
+    published and when `main` came to where it is: what came back and is gone again counts by its first time only.
     """
     dataset, _, at = text.partition("@")
     known = {ref.dataset for ref in reader.find(Ref)}
@@ -76,7 +79,8 @@ def tag(tx: Transaction, dataset: str, name: str, commit: str) -> Ref:
 def publish(tx: Transaction, version: Version, *, expected: str | None, ref: str = MAIN) -> Version:
     """Move a branch from `expected` (None: it does not exist) to `version`, by compare-and-set.
 
-    Conflict, naming both commits, when the branch is somewhere else; nothing is changed then.
+    Conflict, naming both commits, when the branch is somewhere else; nothing is changed then. A branch that
+    points there already keeps the time at which it came there.
     """
     there = tx.get(Ref, dataset=version.dataset, name=ref)
     current = there.commit if there else None
@@ -89,7 +93,8 @@ def publish(tx: Transaction, version: Version, *, expected: str | None, ref: str
         )
     if tx.get(Version, dataset=version.dataset, commit=version.commit) is None:
         tx.add(version)
-    tx.put(Ref(version.dataset, ref, "branch", version.commit, utc_now()))
+    if current != version.commit:
+        tx.put(Ref(version.dataset, ref, "branch", version.commit, utc_now()))
     return version
 
 
@@ -160,7 +165,15 @@ def _by_time(reader: Reader, dataset: str, text: str) -> Version | None:
     if len(text) == len("2026-03-31"):
         moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return next((version for version in history(reader, dataset) if version.created_at <= moment), None)
+    return next((version for at, version in _publications(reader, dataset) if at <= moment), None)
+
+
+def _publications(reader: Reader, dataset: str) -> list[tuple[datetime, Version]]:
+    """When which version was published, the last first; one that was there before and is again stands there twice."""
+    found = [(version.created_at, version) for version in reader.find(Version, dataset=dataset)]
+    main = reader.get(Ref, dataset=dataset, name=MAIN)
+    found += [(main.updated_at, version) for _, version in found if main and version.commit == main.commit]
+    return sorted(found, key=lambda one: one[0], reverse=True)
 
 
 def _by_prefix(reader: Reader, dataset: str, prefix: str) -> Version | None:
