@@ -1,7 +1,8 @@
 """Leases: the right to act alone for a while, kept alive while it is held.
 
 A lease that its holder stops renewing runs out; that of a process that died on this machine is taken
-over at once. `token` grows with every holder, so an old one cannot renew what it lost.
+over at once. One that is given back is gone, so that work done once leaves none behind. Each hold has a holder
+of its own, so an old one cannot renew or give back what it lost, whatever became of it since.
 """
 
 import os
@@ -10,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from penstock.errors import Conflict, PenstockError
 from penstock.ids import new_id
 from penstock.ledger.ledger import Ledger
 from penstock.ledger.records import Lease
+from penstock.ledger.statements import delete
+from penstock.ledger.tables import table_of
 
 
 @contextmanager
@@ -67,7 +71,8 @@ def _renew(ledger: Ledger, lease: Lease, seconds: float, ended: threading.Event,
 
 def _give_back(ledger: Ledger, lease: Lease) -> bool:
     try:
-        return _extend(ledger, lease, 0.0)
+        with ledger.write() as transaction:
+            return transaction.session.change(*delete(table_of(Lease), _held(lease))) > 0
     except PenstockError:
         return True  # the ledger is busy or away: the lease runs out by itself
 
@@ -75,7 +80,12 @@ def _give_back(ledger: Ledger, lease: Lease) -> bool:
 def _extend(ledger: Ledger, lease: Lease, seconds: float) -> bool:
     with ledger.write() as transaction:
         until = transaction.now() + timedelta(seconds=seconds)
-        return transaction.change(Lease, {"name": lease.name}, expect={"token": lease.token}, expires_at=until)
+        return transaction.change(Lease, _held(lease), expires_at=until)
+
+
+def _held(lease: Lease) -> dict[str, Any]:
+    """What is in the ledger as long as this hold lasts. A token alone starts anew after a lease was given back."""
+    return {"name": lease.name, "holder": lease.holder, "token": lease.token}
 
 
 def _myself() -> str:

@@ -309,7 +309,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to act alone until `expires_at`; `token` grows with every holder."""
+    """The right to act alone until `expires_at`; `token` grows whenever it is taken over."""
 
     name: str
     holder: str
