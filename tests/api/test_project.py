@@ -37,7 +37,8 @@ def test_trace_goes_from_a_prediction_to_rows_code_and_people(served: Project) -
 
     with ServerProcess(served._workspace.serve_directory) as server:
         (answer,) = ask(server.url)["predictions"]  # type: ignore[misc]
-    found = served.trace(answer["id"])
+    found = served.trace(f"prediction:{answer['id']}")
+    assert (found.start.id, found.start.label) == (f"prediction:{answer['id']}", answer["id"])
     assert found.prediction is not None
     assert found.prediction["request"]["depot"] == "south"
     assert found.prediction["vector"]["load"] is not None
@@ -66,6 +67,12 @@ def test_trace_of_nothing_says_what_can_be_traced(served: Project) -> None:
     with pytest.raises(UsageError, match="nothing is named 'nonsense'") as caught:
         served.trace("nonsense")
     assert "prediction id" in (caught.value.expected or "")
+
+
+@pytest.mark.parametrize("text", ["model:foo", "run:²", "nothing@²", "run:" + "9" * 23, "@" + "9" * 23, "run:-1"])
+def test_a_number_that_is_none_names_nothing(project: Project, text: str) -> None:
+    with pytest.raises(UsageError, match="nothing is named"):
+        project.trace(text)
 
 
 def test_status_tells_what_runs_why_and_what_is_next(project: Project) -> None:

@@ -27,6 +27,8 @@ from penstock.ledger import (
 )
 from penstock.ledger import trace as walk
 
+BIGGEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class TracedNode:
@@ -72,7 +74,12 @@ def trace(workspace: Workspace, text: str) -> Trace:
         if prediction:
             upstream = [start, *upstream]
             head = TracedNode(
-                node("prediction", text), "prediction", text, f"answered by {prediction['model']}", "", prediction["at"]
+                node("prediction", prediction["id"]),
+                "prediction",
+                prediction["id"],
+                f"answered by {prediction['model']}",
+                "",
+                prediction["at"],
             )
         else:
             head = describe(reader, start)
@@ -140,7 +147,7 @@ def _bundle(reader: Reader, key: str) -> Described | None:
 
 def _model(reader: Reader, key: str) -> Described | None:
     model, _, number = key.rpartition("@")
-    version = reader.get(ModelVersion, model=model, number=int(number))
+    version = reader.get(ModelVersion, model=model, number=_number(number))
     return (key, version.state, version.note, version.created_at) if version else None
 
 
@@ -202,15 +209,21 @@ DESCRIBERS: Mapping[str, Callable[[Reader, str], Described | None]] = {
 def _resolve(reader: Reader, model: str, text: str) -> str | None:
     """The node that `text` names."""
     kind, _, key = text.partition(":")
-    if kind == "run" and key.isdigit():
-        run = reader.get(Run, number=int(key))
+    if kind == "run" and (run_number := _number(key)) is not None:
+        run = reader.get(Run, number=run_number)
         return node("run", run.id) if run else None
     if key and kind in DESCRIBERS:
         return text if describe(reader, text).detail else _by_prefix(reader, key, kind)
     name, _, number = text.rpartition("@")
-    if number.isdigit() and reader.count(ModelVersion, model=name or model, number=int(number)):
-        return node("model", f"{name or model}@{number}")
+    if reader.count(ModelVersion, model=name or model, number=_number(number)):
+        return node("model", f"{name or model}@{_number(number)}")
     return _dataset(reader, text) or _by_prefix(reader, text)
+
+
+def _number(text: str) -> int | None:
+    """A run's or a model's number; None for what is none, or more than a ledger can hold."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else BIGGEST + 1
+    return number if number <= BIGGEST else None
 
 
 def _dataset(reader: Reader, text: str) -> str | None:
