@@ -192,6 +192,18 @@ def test_a_retraining_that_fails_is_tried_again_later_or_when_something_changes(
     assert changed.id != failed.id
 
 
+def test_a_full_disk_waits_its_hour_too(challenge: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(retraining, "run", full)
+    with pytest.raises(OSError, match="No space left"):
+        challenge.tick(now=noon(3))
+    (failed,) = challenge.improve.actions()
+    assert (failed.state, failed.outcome["what"]) == ("failed", "OSError: [Errno 28] No space left on device")
+    assert challenge.tick(now=noon(3)).held.startswith("it failed, and is tried again at 2024-02-03 13:00")
+
+
 def test_a_schedule_goes_by_the_given_time(challenge: Project) -> None:
     monthly = reopened(challenge, "improve.retrain={on: [{every: 30d}], cooldown: 1d}", "monitor.alerts=[]")
     assert monthly.tick(now=datetime.now(UTC)).due == ()

@@ -86,9 +86,10 @@ def retrain(project: ProjectFile, ledger: Ledger, store: Store, action: Action, 
         state, lacks, promoted = _go_up(project, ledger, store, turn, action)
     except Conflict:
         raise  # somebody else was at work: the action stays open for the next tick
-    except PenstockError as error:
-        failed = replace(action, state="failed", outcome={**action.outcome, **error.as_dict()}, finished_at=now)
-        _finish(project, ledger, failed)
+    # A full disk is no PenstockError, and still waits its hour; what ends the process leaves the action to be resumed.
+    except Exception as error:
+        why = error.as_dict() if isinstance(error, PenstockError) else {"what": f"{type(error).__name__}: {error}"}
+        _finish(project, ledger, replace(action, state="failed", outcome={**action.outcome, **why}, finished_at=now))
         raise
     outcome = {**action.outcome, "lacks": list(lacks)} if lacks else action.outcome
     done = replace(action, state=state, outcome=outcome, finished_at=now)
