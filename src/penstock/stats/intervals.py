@@ -11,7 +11,7 @@ Every interval is two-sided with confidence 1 - alpha. Nothing here reads or wri
     difference       of two independent estimates              Newcombe 1998 method 10; Zou and Donner 2008 (MOVER)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, factorial, inf, isfinite, lgamma, log, log1p, nan, sqrt
 from statistics import NormalDist
@@ -120,15 +120,6 @@ def midranks(values: Array) -> Array:
     return np.asarray((last - (counts - 1) / 2.0)[inverse], dtype=np.float64)
 
 
-def auc(y: Array, scores: Array) -> float:
-    """P(an event scores higher than a non-event), ties count half; nan when one of them is missing."""
-    events = y > 0.5
-    m, n = int(events.sum()), int((~events).sum())
-    if m == 0 or n == 0:
-        return nan
-    return float((midranks(scores)[events].sum() - m * (m + 1) / 2) / (m * n))
-
-
 def delong(y: Array, scores: Array, alpha: float = 0.05) -> Interval:
     """The area under the ROC curve and its interval."""
     components = _components(y, scores)
@@ -205,30 +196,7 @@ def _poisson_table() -> Array:
 _POISSON = _poisson_table()
 
 
-# --- several at once --------------------------------------------------------------------------------
-
-
-def holm(p_values: Sequence[float]) -> Array:
-    """P-values adjusted so that any false alarm among them has the stated probability (Holm 1979)."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    return _restored(stepped, order)
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> Array:
-    """P-values adjusted so that the share of false alarms among the alarms is bounded (1995)."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    stepped = np.minimum.accumulate(scaled[::-1])[::-1]
-    return _restored(stepped, order)
-
-
-def _restored(adjusted: Array, order: npt.NDArray[np.intp]) -> Array:
-    result = np.empty(len(adjusted))
-    result[order] = np.minimum(adjusted, 1.0)
-    return result
+# --- how many rows would do ----------------------------------------------------------------------
 
 
 def more_rows(interval: Interval, bound: float, rows: int) -> int | None:
