@@ -19,6 +19,7 @@ from penstock.bundle import FeatureSet, FeatureSpec, Target, ViewSpec, export, o
 from penstock.digest import digest_bytes
 from penstock.errors import FunctionError, PenstockError, UsageError
 from penstock.project import project_sources
+from penstock.stats import Profile
 
 
 def plain(draft, requests, tmp_path, estimator, y, target):
@@ -69,9 +70,10 @@ def test_it_holds_everything_that_is_known_about_it(draft, sealed, directory, si
     assert bundle.manifest.lineage == {"run": "r1", "seed": 7}
     assert (bundle.manifest.content_hash, bundle.manifest.probe_hash) == (sealed.content_hash, sealed.probe_hash)
     assert [field.name for field in bundle.signature.fields if field.nullable] == ["carrier"]
-    assert list(bundle.profile.columns) == draft.vectors.columns
-    assert bundle.profile.rows == draft.vectors.height
-    assert list(bundle.score_profile.columns) == ["score_0"]
+    profile = json.loads((directory / "profile.json").read_bytes())
+    assert list(Profile.from_json(profile["vectors"]).columns) == draft.vectors.columns
+    assert Profile.from_json(profile["vectors"]).rows == draft.vectors.height
+    assert list(Profile.from_json(profile["scores"]).columns) == ["score_0"]
     assert sealed.bytes == sum(file.stat().st_size for file in directory.rglob("*.*") if file.name != "bundle.sig")
 
 

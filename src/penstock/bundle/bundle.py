@@ -1,26 +1,21 @@
 """An opened bundle: what gates, batch scoring and the server ask."""
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from penstock.bundle import formats
 from penstock.bundle.features import FeatureSet, Rows
-from penstock.bundle.manifest import CODE, EXPECTED, PROFILE, REQUESTS, VIEWS, Manifest, Target, Task
+from penstock.bundle.manifest import CODE, EXPECTED, REQUESTS, VIEWS, Manifest, Target, Task
 from penstock.bundle.model import Floats, Label
 from penstock.bundle.pointintime import ViewRows
 from penstock.bundle.scoring import Answers, Scorer
 from penstock.bundle.signature import Signature
 from penstock.errors import Untrusted
-
-if TYPE_CHECKING:
-    from penstock.stats import Profile
 
 
 @dataclass(frozen=True)
@@ -70,16 +65,6 @@ class Bundle:
         """What a request holds."""
         return self.manifest.signature
 
-    @property
-    def profile(self) -> "Profile":
-        """What the training vectors look like."""
-        return self._profile("vectors")
-
-    @property
-    def score_profile(self) -> "Profile":
-        """What the scores of training vectors look like: columns `score_0`, …"""
-        return self._profile("scores")
-
     def prepare(self, views: Mapping[str, pl.DataFrame]) -> dict[str, ViewRows]:
         """Index the rows of the stored views once, for many calls of `predict`."""
         return {view.name: self.features.prepare(view.name, views[view.name]) for view in self.features.spec.stored}
@@ -111,8 +96,3 @@ class Bundle:
 
     def _table(self, path: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO((self.directory / path).read_bytes()))
-
-    def _profile(self, part: str) -> "Profile":
-        from penstock.stats import Profile
-
-        return Profile.from_json(json.loads((self.directory / PROFILE).read_bytes())[part])
