@@ -76,25 +76,25 @@ def tag(tx: Transaction, dataset: str, name: str, commit: str) -> Ref:
     return made
 
 
-def publish(tx: Transaction, version: Version, *, expected: str | None, ref: str = MAIN) -> Version:
-    """Move a branch from `expected` (None: it does not exist) to `version`, by compare-and-set.
+def publish(tx: Transaction, version: Version, *, expected: str | None) -> Version:
+    """Move `main` from `expected` (None: it does not exist) to `version`, by compare-and-set.
 
-    Conflict, naming both commits, when the branch is somewhere else; nothing is changed then. A branch that
-    points there already keeps the time at which it came there.
+    Conflict, naming both commits, when it is somewhere else; nothing is changed then. When it points there already,
+    it keeps the time at which it came there.
     """
-    there = tx.get(Ref, dataset=version.dataset, name=ref)
+    there = tx.get(Ref, dataset=version.dataset, name=MAIN)
     current = there.commit if there else None
     if current != expected:
         now, then = (short(commit) if commit else "nothing" for commit in (current, expected))
         raise Conflict(
-            f"{version.dataset}@{ref} is at {now}, not at {then}",
+            f"{version.dataset}@{MAIN} is at {now}, not at {then}",
             expected=f"to move it to {short(version.commit)}",
             hint="somebody published meanwhile: run it again",
         )
     if tx.get(Version, dataset=version.dataset, commit=version.commit) is None:
         tx.add(version)
     if current != version.commit:
-        tx.put(Ref(version.dataset, ref, "branch", version.commit, utc_now()))
+        tx.put(Ref(version.dataset, MAIN, "branch", version.commit, utc_now()))
     return version
 
 
