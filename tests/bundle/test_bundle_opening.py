@@ -105,9 +105,13 @@ def test_a_file_too_many_is_refused(directory, signer, path):
         open_bundle(directory, trusted=[signer.public])
 
 
-def test_opening_leaves_no_file_behind(directory, signer):
+def test_opening_leaves_no_file_behind(draft, directory, signer):
+    before = sorted(directory.rglob("*"))
     for _ in range(2):
-        open_bundle(directory, trusted=[signer.public])
+        bundle = open_bundle(directory, trusted=[signer.public])
+        bundle.predict(draft.requests[:2], draft.views)
+
+    assert sorted(directory.rglob("*")) == before
 
 
 @pytest.mark.parametrize("path", ["model.skops", "code"])
