@@ -33,7 +33,7 @@ class Client:
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app)
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
                 return await client.request(method, path, **options)
 
@@ -314,6 +314,51 @@ def test_a_client_that_hangs_up_gets_no_reply(client: Client) -> None:
     assert sent == []
 
 
-def test_replies_are_valid_json(client: Client, row: dict[str, Any]) -> None:
-    reply = client.post("/predict/regression", {**row, "distance": 2**62})
-    json.loads(reply.text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+@pytest.mark.parametrize(
+    ("distance", "status"), [(2**62, 200), (2**63, 422), (10**30, 422), (1e300, 422), (2400.0, 200), (True, 422)]
+)
+def test_replies_are_valid_json(client: Client, row: dict[str, Any], distance: object, status: int) -> None:
+    reply = client.post("/predict/regression", {**row, "distance": distance})
+    assert reply.status_code == status
+    found = json.loads(reply.text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    if status == 200:
+        assert found["predictions"][0]["value"] == pytest.approx(distance / 10, rel=0.05)  # type: ignore[operator]
+    else:
+        assert problems(reply) == [(0, "distance")]
+
+
+@pytest.mark.parametrize("path", ["/predict/yes", "/feedback/yes"])
+def test_nesting_is_refused_however_deep(client: Client, path: str) -> None:
+    for depth in (1, 100, *range(840, 1000, 4), 40_000):
+        body = b'{"key": ' + b"[" * depth + b"]" * depth + b', "label": true}'
+        reply = client.ask("POST", path, content=body)
+        assert reply.status_code in (400, 422)
+        assert reply.json()["error"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("key", 10**30),
+        ("at", "0001-01-01T00:00:00+23:59"),
+        ("at", 0),
+        ("at", False),
+        ("at", ""),
+        ("label", 10**30),
+        ("label", []),
+    ],
+)
+def test_odd_feedback_is_refused_by_its_field(client: Client, field: str, value: object) -> None:
+    reply = client.post("/feedback/yes", {"key": "F7", "label": True, field: value})
+    assert (reply.status_code, problems(reply)) == (422, [(0, field)])
+
+
+def test_feedback_that_fails_is_told_in_json_and_counted(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("penstock.serve.app.read_feedback", fail)
+    reply = client.post("/feedback/yes", {"key": "F7", "label": True})
+    assert (reply.status_code, reply.json()["error"]["what"]) == (500, "the server failed on this request")
+    counted = r'penstock_requests_total{endpoint="",model="",route="feedback",status="500"} 1.0'
+    assert counted in client.get("/metrics").text

@@ -38,7 +38,7 @@ def test_a_field_named_rows_among_others_is_a_record() -> None:
     assert decode_rows(b'{"rows": [], "x": 1}', 1) == [{"rows": [], "x": 1}]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1, NaN]", b'{"a": "\xff"}', b'{"a": 1} x'])
+@pytest.mark.parametrize("body", [b"", b"{", b"[1, NaN]", b'{"a": "\xff"}', b'{"a": 1} x', b"[" * 10_000])
 def test_what_is_not_json_is_400(body: bytes) -> None:
     assert refused(body).status == 400
 
@@ -57,6 +57,14 @@ def test_no_rows_and_too_many_rows() -> None:
 def test_rows_that_are_no_objects_are_all_named() -> None:
     refusal = refused(b'{"rows": [1, {}, null]}')
     assert [(problem.row, problem.what) for problem in refusal.problems] == [(0, "a JSON number"), (2, "a JSON null")]
+
+
+def test_values_that_cannot_be_logged_are_named() -> None:
+    whole = [2**64 - 1, -(2**63), 1e300, True]
+    assert decode_rows(json.dumps({"a": whole[0], "b": whole[1], "c": whole[2], "d": whole[3]}).encode(), 1)
+    for value in (2**64, -(2**63) - 1, json.loads("[" * 40 + "]" * 40)):
+        refusal = refused(json.dumps({"rows": [{}, {"a": value}]}).encode())
+        assert (refusal.status, [(one.row, one.field) for one in refusal.problems]) == (422, [(1, "a")])
 
 
 def test_an_error_carries_every_problem() -> None:

@@ -150,7 +150,7 @@ class App:
             routing.Route("/predict/{endpoint}", self._use_post),
             routing.Route("/ready", self._ready),
         ]
-        handlers = dict.fromkeys((HTTPException, PenstockError, ClientGoneError), self._failed)
+        handlers = dict.fromkeys((HTTPException, PenstockError, ClientGoneError, Exception), self._failed)
         return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -205,7 +205,7 @@ def refusal(error: Exception) -> tuple[int, bytes]:
     _log.error("a request failed", exc_info=error)
     # What user code raised may quote data of other people: it belongs into the server's log, not into a reply.
     return 500, encode_error(
-        PenstockError("the model failed on this request", hint="the server's log holds the reason")
+        PenstockError("the server failed on this request", hint="the server's log holds the reason")
     )
 
 

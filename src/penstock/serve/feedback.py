@@ -53,7 +53,7 @@ def read_feedback(rows: Sequence[Row], endpoint: str, truth: Truth, at: datetime
             prediction=row.get("prediction"),
             key=row.get("key"),
             label=row["label"],
-            observed_at=_time(row["at"]) if row.get("at") else None,
+            observed_at=_time(row["at"]) if row.get("at") is not None else None,
         )
         for row in rows
     ]
@@ -95,8 +95,8 @@ def _label_is_possible(row: Row, truth: Truth) -> Iterator[_Finding]:
 
 def _time_is_a_time(row: Row, _: Truth) -> Iterator[_Finding]:
     try:
-        _time(row.get("at") or "2000-01-01")
-    except (TypeError, ValueError):
+        _time("2000-01-01" if row.get("at") is None else row["at"])
+    except (TypeError, ValueError, OverflowError):
         yield "at", f"{row['at']!r} is not a time", "ISO 8601, such as 2013-05-01T12:00:00Z"
 
 
@@ -112,7 +112,7 @@ _CHECKS: tuple[Callable[[Row, Truth], Iterator[_Finding]], ...] = (
 def _time(text: str) -> datetime:
     """A time without an offset is UTC."""
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_id(value: object) -> bool:

@@ -6,7 +6,7 @@
 -> {"error": {"what", "expected"?, "next"?, "problems"?: [{"row", "field", "what", "expected"?}]}}
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,8 @@ from penstock.errors import PenstockError, did_you_mean
 from penstock.serve.log import PredictionRecord
 
 Row = dict[str, Any]
+LOW, HIGH = -(2**63), 2**64 - 1  # the whole numbers that the log can hold
+LEVELS = 32
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
@@ -52,14 +54,15 @@ def decode_rows(body: bytes, max_rows: int) -> list[Row]:
     """The rows of a request: of `{"rows": [...]}`, or the one record that the body is."""
     try:
         value = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise RequestError(
-            400, f"the body is not JSON: {error}", expected='{"rows": [{...}]} or one record {...}'
+            400, f"the body is not JSON: {why}", expected='{"rows": [{...}]} or one record {...}'
         ) from error
     if isinstance(value, dict) and isinstance(value.get("rows"), list) and len(value) == 1:
         return _checked(value["rows"], max_rows)
     if isinstance(value, dict):
-        return [value]
+        return _checked([value], max_rows)
     raise RequestError(422, f"the body is a JSON {_kind(value)}", expected='{"rows": [{...}]} or one record {...}')
 
 
@@ -70,14 +73,28 @@ def _checked(rows: list[Any], max_rows: int) -> list[Row]:
         raise RequestError(
             413, f"{len(rows)} rows in one request", expected=f"at most {max_rows}", hint="send them in parts"
         )
-    wrong = [
-        RowProblem(index, "", f"a JSON {_kind(row)}", "an object of field: value")
-        for index, row in enumerate(rows)
-        if not isinstance(row, dict)
-    ]
-    if wrong:
+    if wrong := [problem for index, row in enumerate(rows) for problem in _problems(index, row)]:
         raise RequestError.bad_rows(wrong)
     return rows
+
+
+def _problems(index: int, row: Any) -> Iterator[RowProblem]:
+    if not isinstance(row, dict):
+        yield RowProblem(index, "", f"a JSON {_kind(row)}", "an object of field: value")
+        return
+    for name, value in row.items():
+        if type(value) is int and not LOW <= value <= HIGH:
+            yield RowProblem(index, name, "a whole number beyond 64 bits", "a smaller one")
+        elif isinstance(value, dict | list) and _deeper(value, LEVELS):
+            yield RowProblem(index, name, f"nested more than {LEVELS} deep")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether a value is nested deeper than that; what is cannot even be told in an error."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(each, levels - 1) for each in inner)
 
 
 def _kind(value: object) -> str:
