@@ -20,7 +20,7 @@ from penstock.deliver.serving_state import (
     write_view,
 )
 from penstock.errors import Untrusted
-from penstock.serve.router import Router, Table, expect, open_proven, put, refuse
+from penstock.serve.router import Backoff, Router, Table, expect, open_proven, put, refuse
 
 Eventually = Callable[[Callable[[], Any]], Any]
 
@@ -117,6 +117,32 @@ def test_an_altered_bundle_is_refused(foundry: Any, serve: Path, eventually: Eve
         assert "model.skops is not what was sealed" in (router.table.endpoints["delay"].error or "")
 
 
+def test_a_generation_that_was_refused_answers_once_its_files_are_back(
+    foundry: Any, serve: Path, eventually: Eventually
+) -> None:
+    tables: list[Table] = []
+    foundry.deploy(serve, "yes", 1)
+    shutil.move(serve / "bundles", serve / "elsewhere")
+    with routing(serve, tables.append) as router:
+        eventually(lambda: router.table.endpoints.get("delay") and router.table.endpoints["delay"].error)
+        told = len(tables)
+        eventually(lambda: router._again.seconds > 0.5)
+        assert len(tables) == told  # the same refusal again is no news
+        shutil.move(serve / "elsewhere", serve / "bundles")
+        eventually(lambda: generation(router) == 1)
+        assert router.table.endpoints["delay"].error is None
+
+
+def test_what_stays_refused_is_tried_less_and_less_often() -> None:
+    waits, backoff = [], Backoff()
+    for _ in range(9):
+        waits.append(backoff.seconds)
+        backoff = backoff.after()
+    assert waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert not backoff.due()
+    assert Backoff(since=0.0).due()
+
+
 def test_a_stranger_s_bundle_is_refused(foundry: Any, serve: Path) -> None:
     model = foundry.deploy(serve, "yes", 1)
     with pytest.raises(Untrusted, match="stranger"):
@@ -194,6 +220,7 @@ def test_tables_are_values(foundry: Any, serve: Path) -> None:
 
     refused = refuse(wanted, "delay", 1, ValueError())
     assert refused.endpoints["delay"].error == "ValueError"
+    assert refuse(refused, "delay", 1, ValueError()) is refused
     assert wanted.endpoints["delay"].error is None
 
     opened = open_proven(ServeDirectory(serve).bundle(model.bundle), model.bundle, (foundry.signer.public,))

@@ -28,7 +28,8 @@ from penstock.digest import digest_file
 from penstock.errors import Damaged, PenstockError, Untrusted
 
 POLL_SECONDS = 0.02
-RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.5  # after a failure; after each one more of a refused generation twice as long, up to the most
+MOST_SECONDS = 60.0
 INLINE_ROWS = 64
 INLINE_SECONDS = 0.02
 _log = logging.getLogger("penstock.serve")
@@ -77,6 +78,8 @@ class Router:
         self._directory = ServeDirectory(root)
         self._on_change = on_change
         self._loader = Loader(self._directory)
+        self._state = ServingState()
+        self._again = Backoff()
         self._stop = threading.Event()
         # Loading a model takes longer than a request may wait.
         self._thread = threading.Thread(target=self._watch, name="watch-state", daemon=True)
@@ -95,12 +98,16 @@ class Router:
         while not self._stop.is_set():
             stamp = _stamp(self._directory.state)
             if stamp != seen:
-                seen = stamp if self._followed() else None
+                seen = stamp if self._followed(self._follow) else None
+                self._again = Backoff()
+            elif self._again.due() and self._refused():
+                seen = stamp if self._followed(self._retry) else None
+                self._again = self._again.after()
             self._stop.wait(POLL_SECONDS)
 
-    def _followed(self) -> bool:
+    def _followed(self, follow: Callable[[], None]) -> bool:
         try:
-            self._follow()
+            follow()
         # A watcher that dies (applied.json on a full disk) would freeze the endpoints without a word.
         except Exception:
             _log.exception("state.json is not followed; trying again")
@@ -114,10 +121,19 @@ class Router:
         except (PenstockError, OSError) as error:
             self._swap(Table(self.table.routes, self.table.endpoints, str(error)))
             return
+        self._state = state
         self._swap(expect(self.table, state))
         for name, target in state.endpoints.items():
             self._swap(self._advance(name, target, state))
         self._loader.keep(state)
+
+    def _refused(self) -> list[str]:
+        return [name for name, endpoint in self.table.endpoints.items() if endpoint.error]
+
+    def _retry(self) -> None:
+        """What was refused for a missing or a changed file answers once the file is back."""
+        for name in self._refused():
+            self._swap(self._advance(name, self._state.endpoints[name], self._state))
 
     def _advance(self, name: str, target: EndpointState, state: ServingState) -> Table:
         present = self.table.routes.get(name)
@@ -127,13 +143,31 @@ class Router:
             return put(self.table, self._loader.route(name, target, state.trusted))
         # The user's code runs while a bundle is opened and can raise anything; the old route must survive that.
         except Exception as error:
-            _log.exception("generation %d of %s is refused", target.generation, name)
-            return refuse(self.table, name, target.generation, error)
+            table = refuse(self.table, name, target.generation, error)
+            if table is not self.table:
+                _log.exception("generation %d of %s is refused", target.generation, name)
+            return table
 
     def _swap(self, table: Table) -> None:
         if table is not self.table:
             self.table = table
             self._on_change(table)
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """When to try again what failed: later each time."""
+
+    seconds: float = RETRY_SECONDS
+    since: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self.since + self.seconds
+
+    def after(self) -> "Backoff":
+        """The time to wait after one more failure."""
+        return Backoff(min(2 * self.seconds, MOST_SECONDS))
 
 
 class Loader:
@@ -226,10 +260,12 @@ def put(table: Table, route: Route) -> Table:
 
 
 def refuse(table: Table, endpoint: str, generation: int, error: Exception) -> Table:
-    """The table with its routes as they are, and why `generation` is not among them."""
+    """The table with its routes as they are, and why `generation` is not among them; itself when it says so."""
     route = table.routes.get(endpoint)
     why = str(error) or type(error).__name__
     applied = AppliedEndpoint(route.generation if route else 0, route.model.name if route else None, generation, why)
+    if table.endpoints.get(endpoint) == applied:
+        return table
     return Table(table.routes, {**table.endpoints, endpoint: applied}, table.problem)
 
 
