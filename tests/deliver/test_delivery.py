@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -10,13 +11,27 @@ import pytest
 import toy
 
 from penstock import Project
-from penstock.deliver.serving_state import read_state
+from penstock.deliver import refresh
+from penstock.deliver.serving_state import EndpointState, ServeDirectory, read_state, refused
+from penstock.errors import UsageError
 from penstock.ledger import Deployment, ModelVersion
 from penstock.serve import ServerProcess
 
 
 def serve_directory(project: Project) -> Path:
     return project._workspace.serve_directory
+
+
+def in_production(project: Project) -> EndpointState:
+    project.objective.sign(role="owner")
+    project.promote(reason="first")
+    return read_state(serve_directory(project)).endpoints["parcels"]
+
+
+def with_newer_depots(project: Project) -> None:
+    source = project._workspace.project.root / "pipeline.py"
+    source.write_text(source.read_text().replace("range(60)", "range(70)"))
+    project.data.ingest("depots")
 
 
 def test_a_server_changes_over_and_back_without_a_failed_request(project: Project) -> None:
@@ -67,3 +82,85 @@ def test_a_promotion_that_was_killed_is_whole_or_not_there(trained: Path, tmp_pa
         project.promote(reason="again")
     project.deliver.follow()
     assert read_state(serve_directory(project)).endpoints["parcels"].current.name == "parcels@1"
+
+
+def test_a_refresh_does_not_undo_a_rollback_beside_it(project: Project) -> None:
+    in_production(project)
+    root = project._workspace.project.root
+    second = Project.open(root, actor="ada", sets=["train.params.C=0.5"])
+    second.run()
+    second.promote("2")
+    with_newer_depots(second)
+    work = second._workspace
+
+    class Slow(type(work.store)):  # type: ignore[misc]
+        """While the rows are read, a person rolls back."""
+
+        def scan(self, commit: str) -> object:
+            if second.deliver.models()[0].state == "production":
+                second.rollback(reason="it is broken")
+            return super().scan(commit)
+
+    assert refresh(work.project, work.ledger, Slow(work.store.blobs), actor="loop") is None
+    assert read_state(serve_directory(second)).endpoints["parcels"].current.name == "parcels@1"
+
+
+def test_nothing_is_written_when_there_are_no_newer_rows(project: Project) -> None:
+    state = in_production(project)
+    rows = ServeDirectory(serve_directory(project)).view("load", state.current.views["load"])
+    before = rows.stat()
+    assert project.deliver.refresh() is None
+    assert (rows.stat().st_ino, rows.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("mend", [lambda p: p.deliver.follow(), lambda p: p.deliver.refresh(), lambda p: p.promote()])
+def test_a_server_that_refused_what_was_not_whole_answers_once_it_is_mended(
+    project: Project, mend: Callable[[Project], object]
+) -> None:
+    state = in_production(project)
+    directory = ServeDirectory(serve_directory(project))
+    with_newer_depots(project)
+    directory.view("load", state.current.views["load"]).write_bytes(b"other bytes")
+    (directory.bundle(state.current.bundle) / "model.skops").unlink()
+    aside = directory.state.rename(directory.root / "aside")
+    with ServerProcess(directory.root) as server, httpx.Client(base_url=server.url) as client:
+        aside.rename(directory.state)
+        while not refused(directory.root, "parcels", 1):
+            assert server.alive
+            time.sleep(0.02)
+        mend(project)
+        told = project.deliver.follow()
+        assert told is not None
+        assert told.outcome == "applied"
+        assert client.get("/ready").status_code == 200
+
+
+def test_a_view_file_that_is_gone_is_written_again(project: Project) -> None:
+    state = in_production(project)
+    rows = ServeDirectory(serve_directory(project)).view("load", state.current.views["load"])
+    rows.unlink()
+    project.deliver.follow()
+    assert rows.exists()
+    assert read_state(serve_directory(project)).endpoints["parcels"] == state
+
+
+def test_a_damaged_state_is_told_again_from_the_ledger(project: Project) -> None:
+    state = in_production(project)
+    ServeDirectory(serve_directory(project)).state.write_text("{")
+    project.deliver.follow()
+    assert read_state(serve_directory(project)).endpoints["parcels"] == state
+
+
+def test_an_endpoint_with_a_new_name_is_given_what_is_in_production(project: Project) -> None:
+    in_production(project)
+    renamed = Project.open(project._workspace.project.root, actor="ada", sets=["deliver.endpoint=letters"])
+    promoted = renamed.promote("1")
+    assert promoted.deployment is not None
+    assert (promoted.deployment.endpoint, promoted.deployment.generation, promoted.deployment.kind) == (
+        "letters",
+        1,
+        "promote",
+    )
+    assert read_state(serve_directory(project)).endpoints["letters"].current.name == "parcels@1"
+    with pytest.raises(UsageError, match="already in production"):
+        renamed.promote("1")

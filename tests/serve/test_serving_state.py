@@ -153,6 +153,23 @@ def test_wait_tells_applied_refused_and_timed_out(tmp_path: Path) -> None:
         assert wait_applied(tmp_path, "other", 1, timeout=0.05).outcome == "timed_out"
 
 
+def test_an_answer_to_an_earlier_state_is_waited_past(tmp_path: Path) -> None:
+    with hold_server(tmp_path):
+        write_applied(tmp_path, applied(3, wanted=4, error="a file is missing"))
+        os.utime(tmp_path / "applied.json", (0, 0))
+        deploy(tmp_path, "delay", EndpointState(4, model(4)))
+        assert wait_applied(tmp_path, "delay", 4, timeout=0.05).outcome == "timed_out"
+        write_applied(tmp_path, applied(4))
+        assert wait_applied(tmp_path, "delay", 4).outcome == "applied"
+
+
+def test_a_generation_is_only_written_again_when_that_is_asked_for(tmp_path: Path) -> None:
+    deploy(tmp_path, "delay", EndpointState(5, model(5)))
+    assert deploy(tmp_path, "delay", EndpointState(5, model(4)), again=True)
+    assert not deploy(tmp_path, "delay", EndpointState(4, model(3)), again=True)
+    assert read_state(tmp_path).endpoints["delay"].current.number == 4
+
+
 def test_wait_sees_an_answer_that_comes_later(tmp_path: Path) -> None:
     with hold_server(tmp_path):
         later = threading.Timer(0.1, write_applied, (tmp_path, applied(7)))

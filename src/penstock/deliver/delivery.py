@@ -1,6 +1,7 @@
 """From a decision in the ledger to a server that answers with it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.bundle import Bundle, export
@@ -11,8 +12,10 @@ from penstock.deliver.serving_state import (
     ServeDirectory,
     ServedModel,
     Waited,
+    complete,
     deploy,
-    read_state,
+    deployed,
+    refused,
     wait_applied,
     write_view,
 )
@@ -24,6 +27,7 @@ from penstock.store import Store
 from penstock.validate import open_sealed
 
 KEPT = 3  # versions that stay in the serve directory, for a rollback that loads nothing from the store
+NEWER = "newer rows of its feature views"
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,14 @@ def promote(
 ) -> Promoted:
     """Move `version` to `state`; in production the endpoint follows at once.
 
-    Raises GateRefused with everything that lacks, and changes nothing then.
+    Raises GateRefused with everything that lacks, and changes nothing then. What is in production already only
+    goes to an endpoint that does not answer with it.
     """
     with ledger.read() as reader:
         replaced = in_production(reader, version.model) if state == "production" else None
+    if replaced and replaced.number == version.number and not _served(project, replaced):
+        deployment = refresh(project, ledger, store, actor=actor)
+        return Promoted(replaced, state, None, deployment, follow(project, ledger, store))
     deployment = move_up(ledger, project, version, state, actor=actor, reason=reason)
     serving = follow(project, ledger, store) if deployment else None
     return Promoted(version, state, replaced, deployment, serving)
@@ -65,45 +73,80 @@ def roll_back(
 
 
 def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -> Deployment | None:
-    """Give the endpoint the newest rows of its feature views. None when it has them or serves nothing."""
+    """Give the endpoint what is in production, with the newest rows of its feature views. None when it has that."""
+    _deliver(project, ledger, store)
     with ledger.read() as reader:
         version = in_production(reader, project.config.name)
     if version is None:
         return None
+    present = deployed(_directory(project), project.config.deliver.endpoint)
+    current = present.current if present and present.current.bundle == version.bundle else None
+    if current and current.data == _heads(ledger, current.data):
+        return None
     bundle = open_sealed(project, ledger, store, version.bundle)
-    views = _views(project, ledger, store, bundle)
-    present = read_state(_directory(project)).endpoints.get(project.config.deliver.endpoint)
-    if present and present.current.bundle == version.bundle and present.current.views == views:
-        return None
-    if not views:
-        return None
+    data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
+    _views(project, store, bundle, data)  # rows that cannot be made are found before anything is decided
+    deployment = _decide_refresh(project, ledger, version, data, actor, new=current is None)
+    if deployment:
+        follow(project, ledger, store)
+    return deployment
+
+
+def _decide_refresh(
+    project: ProjectFile, ledger: Ledger, version: ModelVersion, data: Mapping[str, str], actor: str, *, new: bool
+) -> Deployment | None:
+    """The next generation, if `version` is still in production. `new`: to an endpoint that answers otherwise."""
+    endpoint = project.config.deliver.endpoint
     with ledger.write() as transaction:
-        deployment = record_deployment(
-            transaction, project, version, kind="refresh", actor=actor, reason="newer rows of its feature views"
-        )
-        for source in {view.source for view in bundle.features.spec.stored}:
-            ref = transaction.get(Ref, dataset=source, name="main")
-            if ref:
-                transaction.link(node("data", ref.commit), node("deployment", deployment.id), "view")
-    follow(project, ledger, store)
+        present = in_production(transaction, project.config.name)
+        if present is None or present.number != version.number:
+            return None
+        kind, reason = ("promote", f"in production, but not at {endpoint}") if new else ("refresh", NEWER)
+        deployment = record_deployment(transaction, project, version, kind=kind, actor=actor, reason=reason)
+        for commit in data.values():
+            transaction.link(node("data", commit), node("deployment", deployment.id), "view")
+        if new:
+            payload = {"bundle": version.bundle, "endpoint": endpoint}
+            transaction.audit("deliver.promote.endpoint", version.name, actor=actor, reason=reason, payload=payload)
     return deployment
 
 
 def follow(project: ProjectFile, ledger: Ledger, store: Store, *, timeout: float = 30.0) -> Waited | None:
     """Bring the serve directory to the newest deployment, and wait for the server if one runs.
 
-    Idempotent: a crash between decision and delivery is mended by the next call. None when nothing was deployed.
+    Idempotent: a crash between decision and delivery is mended by the next call, and so are files that are missing,
+    damaged or refused. None when nothing was deployed.
     """
-    endpoint = project.config.deliver.endpoint
+    newest = _deliver(project, ledger, store)
+    if newest is None:
+        return None
+    return wait_applied(_directory(project), newest.endpoint, newest.generation, timeout)
+
+
+def _deliver(project: ProjectFile, ledger: Ledger, store: Store) -> Deployment | None:
+    """Bring the serve directory to the newest deployment, which is returned, if it is not there or not whole."""
+    endpoint, root = project.config.deliver.endpoint, _directory(project)
     with ledger.read() as reader:
         newest = reader.find(Deployment, endpoint=endpoint, order_by="-generation", limit=1)
     if not newest:
         return None
-    root = _directory(project)
-    present = read_state(root).endpoints.get(endpoint)
+    present = deployed(root, endpoint)
     if present is None or present.generation < newest[0].generation:
         _deploy(project, ledger, store, newest[0], present)
-    return wait_applied(root, endpoint, newest[0].generation, timeout)
+    elif not _whole(root, endpoint, present):
+        _deploy_again(project, ledger, store, present)
+    return newest[0]
+
+
+def _served(project: ProjectFile, version: ModelVersion) -> bool:
+    """Whether the endpoint is told to answer with `version`, and can."""
+    endpoint, root = project.config.deliver.endpoint, _directory(project)
+    present = deployed(root, endpoint)
+    return present is not None and present.current.bundle == version.bundle and _whole(root, endpoint, present)
+
+
+def _whole(root: Path, endpoint: str, present: EndpointState) -> bool:
+    return complete(root, present.current) and not refused(root, endpoint, present.generation)
 
 
 def _deploy(
@@ -112,25 +155,39 @@ def _deploy(
     root = _directory(project)
     _export(ledger, store, deployment.bundle, root / "bundles")
     bundle = open_sealed(project, ledger, store, deployment.bundle)
-    views = _views(project, ledger, store, bundle)
-    model = ServedModel(deployment.model, deployment.number, deployment.bundle, views)
+    data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
+    views = _views(project, store, bundle, data)
+    model = ServedModel(deployment.model, deployment.number, deployment.bundle, views, data)
     before = (present.current, *present.previous) if present else ()
     previous = tuple(served for served in before if served.bundle != model.bundle)[:KEPT]
     target = EndpointState(deployment.generation, model, previous)
     deploy(root, deployment.endpoint, target, trusted=_trusted(project))
 
 
-def _views(project: ProjectFile, ledger: Ledger, store: Store, bundle: Bundle) -> dict[str, str]:
-    """The newest rows of each stored view, written where the server finds them."""
+def _deploy_again(project: ProjectFile, ledger: Ledger, store: Store, present: EndpointState) -> None:
+    """Put the files of what must be served there again, of the same data, and have the server look again."""
+    root, current = _directory(project), present.current
+    _export(ledger, store, current.bundle, root / "bundles")
+    views = _views(project, store, open_sealed(project, ledger, store, current.bundle), current.data)
+    target = replace(present, current=replace(current, views=views))
+    deploy(root, project.config.deliver.endpoint, target, trusted=_trusted(project), again=True)
+
+
+def _heads(ledger: Ledger, sources: Iterable[str]) -> dict[str, str]:
+    """The newest commit of each dataset that stored views are made from."""
+    with ledger.read() as reader:
+        found = {source: reader.get(Ref, dataset=source, name="main") for source in sorted(sources)}
+    for source, ref in found.items():
+        if ref is None:
+            raise Damaged(f"dataset {source!r} has no version to serve a feature view from", hint="penstock run")
+    return {source: ref.commit for source, ref in found.items() if ref}
+
+
+def _views(project: ProjectFile, store: Store, bundle: Bundle, data: Mapping[str, str]) -> dict[str, str]:
+    """The rows of each stored view, made from these commits, written where the server finds them."""
     digests = {}
     for view in bundle.features.spec.stored:
-        with ledger.read() as reader:
-            ref = reader.get(Ref, dataset=view.source, name="main")
-        if ref is None:
-            raise Damaged(
-                f"dataset {view.source!r} has no version to serve feature view {view.name!r} from", hint="penstock run"
-            )
-        rows = bundle.features.view_rows(view.name, store.scan(ref.commit))
+        rows = bundle.features.view_rows(view.name, store.scan(data[view.source]))
         digests[view.name] = write_view(_directory(project), view.name, rows)
     return digests
 

@@ -37,6 +37,7 @@ class ServedModel:
     number: int  # 3
     bundle: str  # digest: bundles/<digest>/
     views: Mapping[str, str] = field(default_factory=dict)  # view -> digest: views/<view>-<digest>.parquet
+    data: Mapping[str, str] = field(default_factory=dict)  # dataset -> commit: what the view rows were made from
 
     @property
     def name(self) -> str:
@@ -140,21 +141,30 @@ def read_state(root: Path) -> ServingState:
     return _read(ServeDirectory(root).state, ServingState) or ServingState()
 
 
+def deployed(root: Path, endpoint: str) -> EndpointState | None:
+    """What an endpoint must answer with; None when nothing was deployed, or the file that says so is damaged."""
+    return _readable_state(root).endpoints.get(endpoint)
+
+
 def write_state(root: Path, state: ServingState) -> None:
     """Move the whole state; atomic and durable."""
     _write(ServeDirectory(root).state, state)
 
 
-def deploy(root: Path, endpoint: str, target: EndpointState, *, trusted: Sequence[str] = ()) -> bool:
+def deploy(
+    root: Path, endpoint: str, target: EndpointState, *, trusted: Sequence[str] = (), again: bool = False
+) -> bool:
     """Tell `endpoint` to answer with `target`; the other endpoints stay.
 
     False, and nothing changes, when this or a later generation is already there: of two deliveries that race,
-    the one that the ledger numbered last wins, whoever comes here first. `trusted` keys are added.
+    the one that the ledger numbered last wins, whoever comes here first. `trusted` keys are added. `again`
+    writes this generation once more: a server that refused it tries again. A damaged file is replaced.
     """
     with _locked(root / "state.lock", shared=False, seconds=30):
-        state = read_state(root)
+        state = _readable_state(root)
         present = state.endpoints.get(endpoint)
-        if present and present.generation >= target.generation:
+        replaced = target.generation if again else target.generation - 1  # the newest that may be there
+        if present and present.generation > replaced:
             return False
         keys = tuple(dict.fromkeys((*state.trusted, *trusted)))
         write_state(root, replace(state, endpoints={**state.endpoints, endpoint: target}, trusted=keys))
@@ -175,6 +185,21 @@ def write_view(root: Path, view: str, rows: "pl.DataFrame") -> str:
     finally:
         draft.unlink(missing_ok=True)
     return digest
+
+
+def complete(root: Path, model: ServedModel) -> bool:
+    """Whether the files of a model are there. What is in them the server checks."""
+    directory = ServeDirectory(root)
+    views = (directory.view(view, digest) for view, digest in model.views.items())
+    return directory.bundle(model.bundle).is_dir() and all(path.exists() for path in views)
+
+
+def _readable_state(root: Path) -> ServingState:
+    """What must be served; of a damaged file nothing, for whoever can say it again."""
+    try:
+        return read_state(root)
+    except Damaged:
+        return ServingState()
 
 
 # --- what is served ------------------------------------------------------------------------------
@@ -223,8 +248,7 @@ def wait_applied(root: Path, endpoint: str, generation: int, timeout: float = 10
     """Wait until the server answers with `generation` of `endpoint`, or cannot, or none runs."""
     deadline = time.monotonic() + timeout
     while True:
-        applied = read_applied(root)
-        outcome = _judge(applied.endpoints.get(endpoint) if applied else None, generation)
+        outcome = _judge(_answer(root, endpoint), generation)
         if outcome is None and not server_running(root):
             return Waited("no_server", "no server runs: the change is in force when one starts")
         if outcome:
@@ -232,6 +256,20 @@ def wait_applied(root: Path, endpoint: str, generation: int, timeout: float = 10
         if time.monotonic() >= deadline:
             return Waited("timed_out", f"the server has not answered within {timeout:g} s")
         time.sleep(0.01)
+
+
+def refused(root: Path, endpoint: str, generation: int) -> bool:
+    """Whether a server runs that could not open `generation` of `endpoint`."""
+    outcome = _judge(_answer(root, endpoint), generation)
+    return outcome is not None and outcome.outcome == "refused" and server_running(root)
+
+
+def _answer(root: Path, endpoint: str) -> AppliedEndpoint | None:
+    """What the server says about an endpoint; None while it has not looked at `state.json` as it stands."""
+    directory = ServeDirectory(root)
+    asked_at, answered_at = _written_at(directory.state), _written_at(directory.applied)
+    applied = read_applied(root)
+    return applied.endpoints.get(endpoint) if applied and answered_at >= asked_at else None
 
 
 def _judge(endpoint: AppliedEndpoint | None, generation: int) -> Waited | None:
@@ -270,6 +308,13 @@ def _write(path: Path, value: object) -> None:
         _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _sync(path: Path) -> None:
