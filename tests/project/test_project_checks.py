@@ -6,6 +6,7 @@ import pytest
 from penstock.project import METRICS, Config
 from penstock.project.checks import check_sections
 from penstock.project.explain import dotted
+from penstock.project.metrics import UNDIRECTED
 
 BASE: Mapping[str, Any] = {
     "name": "x",
@@ -143,9 +144,30 @@ def test_a_function_may_stand_wherever_a_metric_does() -> None:
     assert findings(over) == []
 
 
+@pytest.mark.parametrize(
+    ("objective", "metric", "found"),
+    [
+        ({}, "p:regret", "needs a KPI on p:regret with its `goal`"),
+        ({"thresholds": {"p:regret": {"min": 0, "max": 1}}}, "p:regret", "needs a KPI on p:regret with its `goal`"),
+        ({"thresholds": {"p:regret": {"max": 1}}}, "p:regret", None),
+        ({"kpis": [{"name": "r", "metric": "p:regret", "goal": "minimise", "target": 1}]}, "p:regret", None),
+        ({}, "recall", None),
+        ({}, "selection_rate", "a bound is possible"),
+    ],
+)
+def test_a_rival_needs_a_metric_that_is_better_one_way(
+    objective: dict[str, Any], metric: str, found: str | None
+) -> None:
+    gates = [{"metric": metric, "against": "champion", "rule": "superior"}]
+
+    what = f"validate.gates[0].against: whether more or less {metric} is better is not known: {found}"
+    assert findings({"objective": objective, "validate": {"gates": gates}}) == ([what] if found else [])
+
+
 def test_the_names_are_those_of_the_metrics_that_validate_computes() -> None:
     from penstock.validate.metrics import METRICS as COMPUTED
 
     assert {
         task: tuple(sorted(name for name, one in COMPUTED.items() if task in one.tasks)) for task in METRICS
     } == METRICS
+    assert tuple(name for name, one in COMPUTED.items() if one.goal == "none") == UNDIRECTED

@@ -6,7 +6,7 @@ from typing import Any
 from penstock.errors import did_you_mean
 from penstock.project.config import Config
 from penstock.project.document import Path
-from penstock.project.metrics import METRICS, MONITORED, metric_names
+from penstock.project.metrics import METRICS, MONITORED, UNDIRECTED, metric_names
 
 Finding = tuple[Path, str]
 
@@ -115,6 +115,19 @@ def metrics_exist(config: Config) -> Iterator[Finding]:
             yield path, _unknown_metric(name, task)
 
 
+def rivals_can_be_compared(config: Config) -> Iterator[Finding]:
+    """A gate `against` another model knows which way its metric is better; a function's KPI or threshold says so."""
+    objective = config.objective
+    directed = {kpi.metric for kpi in objective.kpis} if objective else set()
+    if objective:
+        directed |= {name for name, bound in objective.thresholds.items() if (bound.min is None) != (bound.max is None)}
+    for index, gate in enumerate(config.validation.gates):
+        if gate.against and (gate.metric in UNDIRECTED or (":" in gate.metric and gate.metric not in directed)):
+            advice = f"needs a KPI on {gate.metric} with its `goal`" if ":" in gate.metric else "a bound is possible"
+            what = f"whether more or less {gate.metric} is better is not known: {advice}"
+            yield ("validate", "gates", index, "against"), what
+
+
 def costs_are_for_two_classes(config: Config) -> Iterator[Finding]:
     """`costs` price the two mistakes of a binary target, and the metric `cost` needs them."""
     objective = config.objective
@@ -174,6 +187,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     training_has_what_it_needs,
     holdout_has_a_time,
     metrics_exist,
+    rivals_can_be_compared,
     costs_are_for_two_classes,
     alerts_watch_known_numbers,
     triggers_have_something_to_wait_for,

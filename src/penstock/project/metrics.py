@@ -14,6 +14,8 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "regression": ("bias", "mae", "r2", "rmse"),
 }  # fmt: skip
 
+UNDIRECTED = ("selection_rate",)  # neither more nor less of it is better
+
 MONITORED = ("latency_p50", "latency_p95", "missing_rate", "psi", "score_psi", "volume")
 
 
