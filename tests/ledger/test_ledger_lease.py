@@ -75,10 +75,3 @@ def pass_to(ledger, lease):
     with ledger.write() as transaction:
         transaction.put(lease)
     time.sleep(0.2)
-
-
-def test_a_holder_with_a_name_takes_up_its_own_lease_again(ledger):
-    with ledger.write() as transaction:
-        transaction.add(Lease("tick", "loop-1", 4, utc_now() + timedelta(minutes=1)))
-    with hold_lease(ledger, "tick", holder="loop-1") as lease:
-        assert lease.token == 5

@@ -22,13 +22,13 @@ from penstock.ledger.tables import table_of
 
 
 @contextmanager
-def hold_lease(ledger: Ledger, name: str, *, seconds: float = 60.0, holder: str | None = None) -> Iterator[Lease]:
+def hold_lease(ledger: Ledger, name: str, *, seconds: float = 60.0) -> Iterator[Lease]:
     """Hold the lease while the block runs.
 
     Conflict at the start when a live other holds it, and at the end when it was lost on the way
     (this process was stopped for longer than `seconds`).
     """
-    lease = _take(ledger, name, seconds, holder or _myself())
+    lease = _take(ledger, name, seconds, _myself())
     # A thread, because the block may work for hours without calling anything of ours.
     ended, lost = threading.Event(), threading.Event()
     renewal = threading.Thread(target=_renew, args=(ledger, lease, seconds, ended, lost), daemon=True)
@@ -47,7 +47,7 @@ def _take(ledger: Ledger, name: str, seconds: float, holder: str) -> Lease:
     with ledger.write() as transaction:
         now = transaction.now()
         current = transaction.get(Lease, name=name)
-        if current and current.expires_at > now and current.holder != holder and not _is_dead(current.holder):
+        if current and current.expires_at > now and not _is_dead(current.holder):
             raise Conflict(
                 f"{name} is being done by {current.holder}",
                 where=f"until {current.expires_at.isoformat(timespec='seconds')} or longer",
