@@ -111,6 +111,29 @@ def test_a_view_is_named_by_its_bytes(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "views").iterdir()] == [path.name]
 
 
+def test_what_no_state_names_is_deleted_a_deployment_later(tmp_path: Path) -> None:
+    directory = ServeDirectory(tmp_path)
+    digests = [write_view(tmp_path, "weather", pl.DataFrame({"wind": [number]})) for number in range(5)]
+    paths = [directory.view("weather", digest) for digest in digests]
+    for path in [directory.bundle("other"), *(directory.bundle(f"{number:064x}") for number in range(5))]:
+        path.mkdir(parents=True)
+        paths.append(path)
+    for path in paths:
+        if path not in (paths[0], paths[3], directory.bundle(f"{3:064x}")):  # new: somebody is about to name them
+            os.utime(path, (0, 0))
+
+    def answered(number: int) -> ServedModel:
+        return ServedModel("delay", number, f"{number:064x}", {"weather": digests[number]})
+
+    deploy(tmp_path, "delay", EndpointState(1, answered(2), (answered(1),)))
+    deploy(tmp_path, "delay", EndpointState(2, answered(3), (answered(2),)))
+    assert [path.exists() for path in paths[:5]] == [True, True, True, True, False]
+    assert sorted(path.name[-1] for path in (tmp_path / "bundles").iterdir()) == ["1", "2", "3"]
+    deploy(tmp_path, "delay", EndpointState(3, answered(3), (answered(2),)))
+    assert sorted(path.name[-1] for path in (tmp_path / "bundles").iterdir()) == ["2", "3"]
+    assert [path.exists() for path in paths[:5]] == [True, False, True, True, False]
+
+
 def test_one_server_per_directory(tmp_path: Path) -> None:
     write_applied(tmp_path, applied(1))
     assert not server_running(tmp_path)

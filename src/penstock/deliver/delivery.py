@@ -197,7 +197,9 @@ def _export(ledger: Ledger, store: Store, digest: str, directory: Path) -> Path:
         sealed = reader.get(SealedBundle, digest=digest)
     if sealed is None:
         raise Damaged(f"bundle {digest} is not in the ledger", hint="penstock deliver models")
-    return export(digest, store, sealed.signature, sealed.public_key, directory)
+    final = export(digest, store, sealed.signature, sealed.public_key, directory)
+    final.touch()  # one that lay here unused counts as new, and is not deleted before it is named
+    return final
 
 
 def _trusted(project: ProjectFile) -> tuple[str, ...]:

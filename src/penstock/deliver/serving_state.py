@@ -13,6 +13,7 @@ swaps it in between two requests and answers through `applied.json`. Nothing her
 """
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 T = TypeVar("T")
+
+NEW_SECONDS = 3600.0  # a file that no state names is deleted when it is older
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,23 @@ def deploy(
         if present and present.generation > replaced:
             return False
         keys = tuple(dict.fromkeys((*state.trusted, *trusted)))
-        write_state(root, replace(state, endpoints={**state.endpoints, endpoint: target}, trusted=keys))
+        wanted = replace(state, endpoints={**state.endpoints, endpoint: target}, trusted=keys)
+        write_state(root, wanted)
+        _clear(ServeDirectory(root), state, wanted)
         return True
+
+
+def _clear(directory: ServeDirectory, *states: ServingState) -> None:
+    """Delete bundles and view rows that no state names, the one before included: a server may still be switching.
+
+    What is new stays too: another delivery may have put it there and be about to name it.
+    """
+    models = [model for state in states for one in state.endpoints.values() for model in (one.current, *one.previous)]
+    named = {directory.bundle(model.bundle) for model in models}
+    named |= {directory.view(view, digest) for model in models for view, digest in model.views.items()}
+    for path in [*(directory.root / "bundles").glob("*"), *(directory.root / "views").glob("*")]:
+        if path not in named and path.stat().st_mtime < time.time() - NEW_SECONDS:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_view(root: Path, view: str, rows: "pl.DataFrame") -> str:
