@@ -1,18 +1,16 @@
 import subprocess
 import sys
 from math import log
-from statistics import NormalDist
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2, ks_2samp
+from scipy.stats import chi2
 
 import penstock.stats
-from penstock.stats import Profile, chi2_tail, drift, js, ks, psi
+from penstock.stats import Profile, chi2_tail, drift, psi
 from penstock.stats.distance import aligned, fold
 
 COUNTS = st.lists(st.integers(0, 10_000), min_size=1, max_size=30)
@@ -37,7 +35,6 @@ def test_psi_is_symmetric_and_never_negative(pair):
 @given(COUNTS)
 def test_nothing_is_away_from_itself(counts):
     assert psi(counts, counts) == 0
-    assert js(counts, counts) == 0
 
 
 @given(PAIRS, st.integers(1, 5))
@@ -53,18 +50,6 @@ def test_psi_is_the_smoothed_formula():
     assert psi(p, q) == pytest.approx((c - a) * log(c / a) + (d - b) * log(d / b))
 
 
-@given(PAIRS)
-def test_js_agrees_with_scipy(pair):
-    p, q = pair
-    assume(sum(p) and sum(q))
-    assert js(p, q) == pytest.approx(jensenshannon(p, q, base=2), abs=1e-7)
-    assert 0 <= js(p, q) <= 1
-
-
-def test_js_of_disjoint_counts_is_one():
-    assert js([5, 0], [0, 9]) == 1.0
-
-
 @given(st.floats(0, 3000), st.integers(1, 1100))
 def test_the_chi_squared_tail_agrees_with_scipy(x, degrees):
     assert chi2_tail(x, degrees) == pytest.approx(chi2.sf(x, degrees), rel=1e-8, abs=1e-300)
@@ -75,26 +60,8 @@ def test_a_shifted_normal_has_the_known_distances(shift):
     rng = np.random.default_rng(3)
     found = compared(rng.normal(size=200_000), rng.normal(shift, 1, size=200_000))
 
-    assert found.ks == pytest.approx(2 * NormalDist().cdf(shift / 2) - 1, abs=0.006)
     assert found.psi == pytest.approx(shift**2, rel=0.1)  # a little less: ten bins lose some of it
     assert found.p_value < 1e-9
-
-
-def test_ks_on_the_grid_is_close_to_the_exact_statistic():
-    rng = np.random.default_rng(5)
-    before, after = rng.lognormal(size=20_000), 1.2 * rng.lognormal(size=20_000)
-    exact = ks_2samp(before, after).statistic
-    assert exact - 1 / 64 <= compared(before, after).ks <= exact
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000))
-def test_ks_is_at_most_one_bin_below_the_exact_statistic(seed):
-    rng = np.random.default_rng(seed)
-    before, after = rng.normal(size=rng.integers(1, 200)), rng.normal(0.5, 1, size=rng.integers(1, 200))
-    exact = ks_2samp(before, after).statistic
-    share = 1 / min(64, len(before)) + 1 / len(before)  # of the reference in one bin
-    assert exact - share <= compared(before, after).ks <= exact + 1e-12
 
 
 @pytest.mark.parametrize(
@@ -130,7 +97,6 @@ def test_rare_and_new_levels_count_together():
     reference = ["a"] * 90 + ["b", "c"] * 3 + ["d"] * 4
     same = ["a"] * 90 + ["new"] * 10
     assert compared(reference, same).psi == 0
-    assert compared(reference, same).bins == 2
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=60), st.integers(0, 5))
@@ -157,21 +123,18 @@ def test_new_levels_nulls_and_values_out_of_range_are_drift():
     assert compared(reference, [9.0] * 1000).psi > 1
     assert compared(reference, [None] * 500 + reference[:500]).psi > 1
     assert compared(["a", "b"] * 500, ["c"] * 1000).psi > 1
-    assert compared(["a", "b"] * 500, ["a"] * 1000).ks is None
 
 
 def test_a_side_without_rows_shows_nothing():
     for reference, current in (([1.0, 2.0], []), ([], [1.0]), ([], [])):
         found = compared(pl.Series(reference, dtype=pl.Float64), pl.Series(current, dtype=pl.Float64))
-        assert (found.psi, found.debiased, found.p_value, found.js, found.ks) == (0, 0, 1, 0, 0)
+        assert (found.psi, found.debiased, found.p_value) == (0, 0, 1)
 
 
 def test_columns_of_different_references_are_not_compared():
     one, other = (Profile.build(pl.DataFrame({"x": values})).columns["x"] for values in ([1.0, 2.0], [1.0, 3.0]))
     with pytest.raises(ValueError, match="same reference"):
         drift(one, other)
-    with pytest.raises(ValueError, match="no order"):
-        ks(*[Profile.build(pl.DataFrame({"s": ["a"]})).columns["s"]] * 2)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=130))
@@ -190,7 +153,6 @@ def test_even_bins_fold_to_even_groups():
 
 def test_the_debiased_psi_subtracts_what_chance_adds():
     found = compared(["a", "b"] * 100, ["a"] * 60 + ["b"] * 40)
-    assert found.bins == 2
     assert found.psi - found.debiased == pytest.approx(1 / 200 + 1 / 100)
     assert found.p_value == pytest.approx(chi2.sf(found.psi * 200 * 100 / 300, 1))
 

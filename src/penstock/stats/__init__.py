@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.stats.distance import Drift, chi2_tail, drift, js, ks, psi
+    from penstock.stats.distance import Drift, chi2_tail, drift, psi
     from penstock.stats.intervals import (
         UNKNOWN,
         Interval,
@@ -44,8 +44,6 @@ __all__ = [
     "delong_paired",
     "difference",
     "drift",
-    "js",
-    "ks",
     "midranks",
     "missing_rate",
     "more_rows",
@@ -58,7 +56,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "distance": ("Drift", "chi2_tail", "drift", "js", "ks", "psi"),
+    "distance": ("Drift", "chi2_tail", "drift", "psi"),
     "profile": ("Column", "LevelColumn", "Moments", "NumericColumn", "Profile", "missing_rate"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

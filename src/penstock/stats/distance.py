@@ -4,8 +4,6 @@
                    per bin, so that an empty bin is evidence and not infinity
     debiased psi   minus what chance alone adds, (B - 1)(1/n + 1/m); about 0 without drift
     p-value        psi * nm / (n + m) is chi-squared with B - 1 degrees of freedom without drift
-    js             Jensen-Shannon distance, base 2: 0 alike, 1 disjoint
-    ks             Kolmogorov-Smirnov statistic on the reference's bin edges
 
 B counts the bins in which either side has a row. What the reference hardly saw cannot be compared bin by
 bin without false alarms, so on clean data
@@ -39,30 +37,25 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drift:
-    """A column's distance from its reference. `ks` is None for levels; `rows` are the current ones."""
+    """A column's distance from its reference: how large, and whether chance explains it."""
 
     psi: float
     debiased: float
     p_value: float
-    js: float
-    ks: float | None
-    bins: int
-    rows: int
 
 
 def drift(reference: Column, current: Column) -> Drift:
-    """Every distance at once. A side without rows shows nothing: distances 0, p-value 1.
+    """How far `current` is from `reference`. A side without rows shows nothing: distances 0, p-value 1.
 
     ValueError when `current` was not counted on `reference`.
     """
     p, q = aligned(reference, current)
-    ks_value = None if isinstance(reference, LevelColumn) else ks(reference, current)
-    value, bins = psi(p, q), _bins(p, q)
+    value, bins = psi(p, q), int(((p + q) > 0).sum())
     n, m = float(p.sum()), float(q.sum())
     scale = (n + m) / (n * m) if n and m else 0.0
     noise = max(bins - 1, 0) * scale
     p_value = chi2_tail(value / scale, bins - 1) if scale else 1.0
-    return Drift(value, value - noise, p_value, js(p, q), ks_value, bins, current.rows)
+    return Drift(value, value - noise, p_value)
 
 
 def psi(p: Counts, q: Counts) -> float:
@@ -75,31 +68,8 @@ def psi(p: Counts, q: Counts) -> float:
     return float(((share_b - share_a) * np.log(share_b / share_a)).sum())
 
 
-def js(p: Counts, q: Counts) -> float:
-    """Jensen-Shannon distance (the square root of the divergence in bits) of two rows of counts."""
-    a, b = _filled(p, q)
-    if not a.sum() or not b.sum():
-        return 0.0
-    a, b = a / a.sum(), b / b.sum()
-    middle = (a + b) / 2
-    divergence = (_relative_entropy(a, middle) + _relative_entropy(b, middle)) / 2
-    return sqrt(min(max(divergence, 0.0), 1.0))
-
-
-def ks(reference: Column, current: Column) -> float:
-    """Largest difference of the two distribution functions at the reference's bin edges (finite values only)."""
-    if isinstance(reference, LevelColumn) or isinstance(current, LevelColumn):
-        raise ValueError("levels have no order, so no Kolmogorov-Smirnov statistic")
-    if reference.edges != current.edges:
-        raise ValueError(OTHER_REFERENCE)
-    a, b = _ladder(reference), _ladder(current)
-    if not a.sum() or not b.sum():
-        return 0.0
-    return float(np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum()).max())
-
-
 def aligned(reference: Column, current: Column) -> tuple[Array, Array]:
-    """Both columns' counts on the bins that PSI and Jensen-Shannon use."""
+    """Both columns' counts on the bins that PSI uses."""
     if isinstance(reference, NumericColumn) and isinstance(current, NumericColumn) and reference.edges == current.edges:
         groups = fold(reference.counts)
         return _folded(reference, groups), _folded(current, groups)
@@ -130,10 +100,6 @@ def chi2_tail(x: float, degrees: int) -> float:
     return min(1.0, (erfc(sqrt(y)) if odd else 0.0) + sum(terms))
 
 
-def _bins(p: Array, q: Array) -> int:
-    return int(((p + q) > 0).sum())
-
-
 def _filled(p: Counts, q: Counts) -> tuple[Array, Array]:
     """Without the bins that are empty on both sides."""
     a, b = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
@@ -141,16 +107,6 @@ def _filled(p: Counts, q: Counts) -> tuple[Array, Array]:
         raise ValueError(f"counts on different bins: {len(a)} and {len(b)}")
     some = (a + b) > 0
     return a[some], b[some]
-
-
-def _relative_entropy(p: Array, q: Array) -> float:
-    some = p > 0
-    return float((p[some] * np.log2(p[some] / q[some])).sum())
-
-
-def _ladder(column: NumericColumn) -> Array:
-    """Finite values from low to high."""
-    return np.asarray([column.below, *column.counts, column.above], dtype=np.float64)
 
 
 def _folded(column: NumericColumn, groups: npt.NDArray[np.intp]) -> Array:
