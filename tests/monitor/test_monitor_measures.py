@@ -20,7 +20,7 @@ from penstock.monitor.measures import (
     vectors_of,
 )
 from penstock.project import Costs
-from penstock.stats import Profile
+from penstock.stats import Profile, drift
 from penstock.validate import METRICS
 
 BINARY = Target("late", "binary", True, (False, True))
@@ -65,6 +65,22 @@ def test_scores_drift_too() -> None:
     (moved,) = score_drift(reference, pl.DataFrame({"score_0": random.random(500) / 2}))
     assert (still.metric, still.subject, still.n) == ("score_psi", "", 500)
     assert still.value < 0.05 < 0.3 < moved.value
+
+
+def test_what_chance_explains_is_no_drift() -> None:
+    """Forty rows of the training distribution have a psi above 0.1 in one window of ten."""
+    random = np.random.default_rng(1)
+    reference = Profile.build(pl.DataFrame({"x": random.normal(size=4000)}))
+
+    def window(values: object) -> Profile:
+        return Profile.build(pl.DataFrame({"x": values}), reference)
+
+    windows = [window(random.normal(size=40)) for _ in range(300)]
+    alone = [drift(reference.columns["x"], one.columns["x"]).debiased > 0.1 for one in windows]
+    judged = [numbers(feature_drift(reference, one))[("psi", "x")] > 0.1 for one in windows]
+    assert sum(alone) > 15
+    assert sum(judged) < 6
+    assert numbers(feature_drift(reference, window([5.0] * 40)))[("psi", "x")] > 1
 
 
 def test_vectors_come_back_as_the_model_saw_them() -> None:

@@ -5,7 +5,8 @@
     labelled       share of the predictions whose truth is known
     missing_rate   share of null values, per feature
     psi            per feature against the model's training profile: the population stability index less what
-                   chance adds (`stats.drift`), never below 0; 0.1 is a small, 0.2 a marked change
+                   chance adds (`stats.drift`), and 0 where chance explains it (p >= CHANCE), so that a rule on it
+                   asks for size and significance; 0.1 is a small, 0.2 a marked change
     score_psi      the same of the model's scores; of several classes the largest
     roc_auc ...    every metric of the task, of the predictions whose truth is known
 
@@ -21,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from penstock.monitor.labels import code_of
-from penstock.stats import Profile, drift, missing_rate
+from penstock.stats import Column, Profile, drift, missing_rate
 
 if TYPE_CHECKING:
     from penstock.bundle import Target
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from penstock.validate import Metric, Sample
 
 VOLUME = "volume"
+CHANCE = 0.01
 DRIFT = ("missing_rate", "psi", "score_psi")
 
 
@@ -65,15 +67,20 @@ def service(answered: pl.DataFrame) -> Iterator[Measure]:
 def feature_drift(reference: Profile, current: Profile) -> Iterator[Measure]:
     """How far each feature moved from training, and how often it is missing."""
     for name, column in current.columns.items():
-        yield Measure("psi", name, max(0.0, drift(reference.columns[name], column).debiased), current.rows)
+        yield Measure("psi", name, _beyond_chance(reference.columns[name], column), current.rows)
         yield Measure("missing_rate", name, missing_rate(column), current.rows)
 
 
 def score_drift(reference: Profile, scores: pl.DataFrame) -> Iterator[Measure]:
     """How far the scores moved from those of the training examples. `scores` has the profile's columns."""
     current = Profile.build(scores, reference)
-    moved = [drift(reference.columns[name], column).debiased for name, column in current.columns.items()]
-    yield Measure("score_psi", "", max(0.0, *moved), scores.height)
+    moved = [_beyond_chance(reference.columns[name], column) for name, column in current.columns.items()]
+    yield Measure("score_psi", "", max(moved), scores.height)
+
+
+def _beyond_chance(reference: Column, current: Column) -> float:
+    found = drift(reference, current)
+    return max(0.0, found.debiased) if found.p_value < CHANCE else 0.0
 
 
 def quality(metric: "Metric", sample: "Sample") -> Iterator[Measure]:
