@@ -160,6 +160,33 @@ def test_approvals_are_asked_for_by_role(trained: Path, tmp_path: Path) -> None:
     assert project.promote().version.number == 1
 
 
+def test_an_approval_does_not_outlive_a_rollback(project: Project) -> None:
+    root = signed(project)._workspace.project.root
+    project.promote("1")
+    sets = ["deliver.approvals.production=[risk]", "train.params.C=0.5"]
+    strict = Project.open(root, actor="ada", sets=sets)
+    strict.run()
+    strict.approve("2", role="risk")
+    strict.promote("2")
+    strict.rollback(reason="it is broken")
+    assert [lack[:16] for lack in strict.deliver.lacks("2")] == ["approval by risk"]
+    strict.approve("2", role="risk", reason="repaired")
+    assert strict.deliver.lacks("2") == ()
+
+
+def test_an_approval_is_of_one_evaluation(project: Project) -> None:
+    root = signed(project)._workspace.project.root
+    sets = ["deliver.approvals.production=[risk]", "validate.slices=[]", "validate.gates=[]"]
+    lax, strict = Project.open(root, actor="ada", sets=sets), Project.open(root, actor="ada", sets=sets[:2])
+    lax.run()
+    lax.approve(role="risk")
+    assert lax.deliver.lacks() == ()
+    strict.run()
+    assert [lack[:16] for lack in strict.deliver.lacks()] == ["approval by risk"]
+    lax.run()
+    assert lax.deliver.lacks() == ()
+
+
 def test_staging_stands_before_production(project: Project) -> None:
     assert project.promote(to="staging").deployment is None
     assert states(project) == {1: "staging"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from penstock.deliver.registry import in_production, move
 from penstock.digest import short
@@ -10,6 +11,7 @@ from penstock.ids import new_id
 from penstock.ledger import (
     Approval,
     Deployment,
+    Edge,
     Evaluation,
     GateResult,
     Ledger,
@@ -17,6 +19,7 @@ from penstock.ledger import (
     Reader,
     SignOff,
     Transaction,
+    Transition,
     node,
     utc_now,
 )
@@ -108,6 +111,8 @@ def approve(
         given = Approval(new_id(), version.model, version.number, state, name, role, reason, utc_now())
         transaction.add(given)
         transaction.link(node("model", version.name), node("approval", given.id), "approved")
+        if version.evaluation:
+            transaction.link(node("evaluation", version.evaluation), node("approval", given.id), "approved")
         payload = {"bundle": version.bundle, "evaluation": version.evaluation, "state": state, "role": role}
         transaction.audit("deliver.approve", version.name, actor=name, reason=reason, payload=payload)
     return given
@@ -211,10 +216,17 @@ def _signed(hop: Hop) -> Iterator[str]:
 
 
 def _approved(hop: Hop) -> Iterator[str]:
-    """Every role that the project file names has said yes."""
-    version = hop.version
-    given = hop.reader.find(Approval, model=version.model, number=version.number, state=hop.state)
-    roles = {approval.role for approval in given}
+    """Every role that the project file names has said yes: to this evaluation, and since it was last retired."""
+    reader, version = hop.reader, hop.version
+    key: dict[str, Any] = {"model": version.model, "number": version.number}
+    retired = reader.find(Transition, **key, after="archived", order_by="-at", limit=1)
+    judged = reader.find(Edge, source=node("evaluation", version.evaluation or ""), role="approved")
+    seen = {edge.target for edge in judged}
+    roles = {
+        given.role
+        for given in reader.find(Approval, **key, state=hop.state)
+        if node("approval", given.id) in seen and not (retired and given.at <= retired[0].at)
+    }
     for role in required_roles(hop.project, hop.state):
         if role not in roles:
             yield f"approval by {role}: penstock approve {version.name} --to {hop.state} --as NAME --role {role}"
