@@ -18,7 +18,7 @@ FORMAT = "penstock.evaluation/1"
 
 
 def measured(evidence: Evidence, shown: Iterable[Metric]) -> list[dict[str, Any]]:
-    """One row per metric: the candidate with its interval, the champion, the baseline, the paired difference."""
+    """One row per metric: the candidate with its interval, the champion, the baseline."""
     metrics = list(shown)
     found = intervals(metrics, evidence.candidate)
     return [{"metric": m.name, "goal": m.goal, **_numbers(found[m.name]), **_rivals(m, evidence)} for m in metrics]
