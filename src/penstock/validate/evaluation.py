@@ -135,7 +135,7 @@ def _record(
     trained_until: datetime | None,
     champion: str | None,
 ) -> dict[str, Any]:
-    config, manifest = project.config, exam.bundle.manifest
+    config = project.config
     gated = list(dict.fromkeys(j.gate.metric for j in judgements if j.gate.metric in metrics))
     costs = bool(config.objective and config.objective.costs)
     shown = {metric.name: metric for metric in metrics_for(exam.bundle.task, costs=costs)}
@@ -143,31 +143,13 @@ def _record(
     cut_by = [metrics[name] for name in gated] or list(shown.values())[:1]
     return {
         "format": recorded.FORMAT,
-        "model": manifest.model,
+        "model": exam.bundle.manifest.model,
         "at": utc_now().isoformat(),
         "verdict": verdict(judgements),
         "objective": _objective(config),
-        "bundle": {
-            "digest": exam.bundle.id,
-            "format": manifest.format,
-            "task": exam.bundle.task,
-            "target": exam.bundle.target.column,
-            "classes": list(exam.bundle.classes),
-            "threshold": exam.bundle.threshold,
-            "features": exam.answers.vectors.columns,
-            "content_hash": manifest.content_hash,
-            "probe_hash": manifest.probe_hash,
-            "lineage": dict(manifest.lineage),
-        },
+        "bundle": _bundle(exam),
         "champion": champion,
-        "data": {
-            "holdout": material.holdout,
-            "train": material.train,
-            "sources": dict(material.sources),
-            "rows": evidence.candidate.rows,
-            "unlabelled": exam.unlabelled,
-            "trained_until": trained_until.isoformat() if trained_until else None,
-        },
+        "data": _data(exam, material, trained_until),
         "gates_digest": judged_by(project),
         "gates": [recorded.judged(judgement) for judgement in judgements],
         "metrics": recorded.measured(evidence, shown.values()),
@@ -179,6 +161,33 @@ def _record(
         "disagreement": recorded.disagreement(evidence),
         "latency": recorded.latency(evidence.latencies),
         "cases": [recorded.case_row(case) for case in evidence.cases],
+    }
+
+
+def _bundle(exam: Exam) -> dict[str, Any]:
+    bundle, manifest = exam.bundle, exam.bundle.manifest
+    return {
+        "digest": bundle.id,
+        "format": manifest.format,
+        "task": bundle.task,
+        "target": bundle.target.column,
+        "classes": list(bundle.classes),
+        "threshold": bundle.threshold,
+        "features": exam.answers.vectors.columns,
+        "content_hash": manifest.content_hash,
+        "probe_hash": manifest.probe_hash,
+        "lineage": dict(manifest.lineage),
+    }
+
+
+def _data(exam: Exam, material: Material, trained_until: datetime | None) -> dict[str, Any]:
+    return {
+        "holdout": material.holdout,
+        "train": material.train,
+        "sources": dict(material.sources),
+        "rows": len(exam.labels),
+        "unlabelled": exam.unlabelled,
+        "trained_until": trained_until.isoformat() if trained_until else None,
     }
 
 
