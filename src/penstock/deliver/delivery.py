@@ -86,21 +86,23 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -
     bundle = open_sealed(project, ledger, store, version.bundle)
     data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
     _views(project, store, bundle, data)  # rows that cannot be made are found before anything is decided
-    deployment = _decide_refresh(project, ledger, version, data, actor, new=current is None)
+    deployment = _decide_refresh(project, ledger, version, data, actor)
     if deployment:
         follow(project, ledger, store)
     return deployment
 
 
 def _decide_refresh(
-    project: ProjectFile, ledger: Ledger, version: ModelVersion, data: Mapping[str, str], actor: str, *, new: bool
+    project: ProjectFile, ledger: Ledger, version: ModelVersion, data: Mapping[str, str], actor: str
 ) -> Deployment | None:
-    """The next generation, if `version` is still in production. `new`: to an endpoint that answers otherwise."""
+    """The next generation, if `version` is still in production."""
     endpoint = project.config.deliver.endpoint
     with ledger.write() as transaction:
         present = in_production(transaction, project.config.name)
         if present is None or present.number != version.number:
             return None
+        newest = transaction.find(Deployment, endpoint=endpoint, order_by="-generation", limit=1)
+        new = not newest or newest[0].bundle != version.bundle
         kind, reason = ("promote", f"in production, but not at {endpoint}") if new else ("refresh", NEWER)
         deployment = record_deployment(transaction, project, version, kind=kind, actor=actor, reason=reason)
         for commit in data.values():
