@@ -346,3 +346,13 @@ def test_a_ledger_that_is_no_database_is_said_to_be_damaged(tmp_path):
 def test_a_url_that_means_no_ledger_is_refused(wrong):
     with pytest.raises(UsageError, match="ledger"):
         Ledger.open(wrong)
+
+
+def test_records_that_fit_are_removed(ledger):
+    with ledger.write() as transaction:
+        transaction.put(*(Cursor(name, {}, utc_now()) for name in ("a", "b")))
+        assert transaction.remove(Cursor, name="a") == 1
+        with pytest.raises(UsageError, match="every Cursor"):
+            transaction.remove(Cursor)
+    with ledger.read() as reader:
+        assert [cursor.name for cursor in reader.find(Cursor)] == ["b"]

@@ -17,8 +17,6 @@ from penstock.errors import Conflict, PenstockError
 from penstock.ids import new_id
 from penstock.ledger.ledger import Ledger
 from penstock.ledger.records import Lease
-from penstock.ledger.statements import delete
-from penstock.ledger.tables import table_of
 
 
 @contextmanager
@@ -72,7 +70,7 @@ def _renew(ledger: Ledger, lease: Lease, seconds: float, ended: threading.Event,
 def _give_back(ledger: Ledger, lease: Lease) -> bool:
     try:
         with ledger.write() as transaction:
-            return transaction.session.change(*delete(table_of(Lease), _held(lease))) > 0
+            return transaction.remove(Lease, **_held(lease)) > 0
     except PenstockError:
         return True  # the ledger is busy or away: the lease runs out by itself
 

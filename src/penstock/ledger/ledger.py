@@ -99,6 +99,12 @@ class Transaction(Reader):
         """
         return self.session.change(*statements.update(_writable(record), {**key, **(expect or {})}, values)) > 0
 
+    def remove(self, record: type, /, **equals: Any) -> int:
+        """Delete the records whose fields equal these, at least one field; how many there were."""
+        if not equals:
+            raise UsageError(f"this would delete every {record.__name__}", expected="a field that must be equal")
+        return self.session.change(*statements.delete(_writable(record), equals))
+
     def link(self, source: str, target: str, role: str) -> None:
         """`target` was made from `source`; both are names from `node()`. Saying it again changes nothing."""
         if self.get(Edge, source=source, target=target, role=role) is None:

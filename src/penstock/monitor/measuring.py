@@ -11,8 +11,7 @@ import polars as pl
 from penstock.data import head
 from penstock.digest import short
 from penstock.errors import PenstockError
-from penstock.ledger import Cursor, Ledger, Reader, SeriesPoint, Transaction, statements, utc_now
-from penstock.ledger.tables import table_of
+from penstock.ledger import Cursor, Ledger, Reader, SeriesPoint, Transaction, utc_now
 from penstock.monitor.labels import FEEDBACK, joined, labels_of
 from penstock.monitor.measures import (
     DRIFT,
@@ -121,8 +120,7 @@ def _forget(tx: Transaction, endpoint: str, starts: Sequence[datetime]) -> None:
     # a look-up by key: most windows were never measured, and need no scan
     known = tx.find(SeriesPoint, endpoint=endpoint, metric=VOLUME, subject="", model=ALL, window_start=list(starts))
     if known:
-        measured = {"endpoint": endpoint, "window_start": [point.window_start for point in known]}
-        tx.session.change(*statements.delete(table_of(SeriesPoint), measured))
+        tx.remove(SeriesPoint, endpoint=endpoint, window_start=[point.window_start for point in known])
 
 
 def _fill_silence(project: ProjectFile, ledger: Ledger, cursor: Cursor, now: datetime) -> list[SeriesPoint]:

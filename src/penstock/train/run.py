@@ -274,7 +274,8 @@ def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run | None:
 
 def find_run(reader: "Reader", name: str) -> Run:
     """The run that `name` means: its number, or the beginning of its id. UsageError if none or several."""
-    if name.isdecimal() and (numbered := reader.find(Run, number=int(name), limit=1)):
+    number = name.isascii() and name.isdecimal() and len(name) < 19  # more is no number of a ledger
+    if number and (numbered := reader.find(Run, number=int(name), limit=1)):
         return numbered[0]
     found = reader.starting(Run, "id", name.lower())
     if len(found) == 1:
