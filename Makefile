@@ -22,7 +22,7 @@ demo: setup ## a year at three airports: the whole loop on real data
 	$(BIN)/python examples/flights/demo.py
 
 test: setup ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: setup ## the long ones
 	$(BIN)/python -m pytest -m slow -o addopts="-q --import-mode=importlib --strict-markers"

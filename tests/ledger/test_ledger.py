@@ -115,7 +115,7 @@ def test_text_that_a_database_cannot_hold_is_made_readable(ledger):
         {"step": 3},
         {"step": None},
         {"finished_at": datetime(2013, 1, 1)},
-        {"inputs": {"x": object()}},
+        {"inputs": {"x": object}},
     ],
     ids=str,
 )
