@@ -25,7 +25,7 @@ test: setup ## all tests
 	$(BIN)/python -m pytest -n auto
 
 test-slow: setup ## the long ones
-	$(BIN)/python -m pytest -m slow -o addopts="-q --import-mode=importlib --strict-markers"
+	$(BIN)/python -m pytest -n auto -m slow -o addopts="-q --import-mode=importlib --strict-markers"
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
