@@ -22,10 +22,10 @@ demo: setup ## a year at three airports: the whole loop on real data
 	$(BIN)/python examples/flights/demo.py
 
 test: setup ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: setup ## the long ones
-	$(BIN)/python -m pytest -n auto -m slow -o addopts="-q --import-mode=importlib --strict-markers"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow -o addopts="-q --import-mode=importlib --strict-markers"
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

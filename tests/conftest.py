@@ -1,6 +1,5 @@
 """Fixtures that many tests share."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,13 @@ import toy
 from hypothesis import HealthCheck, settings
 
 from penstock import Project
+from penstock.bundle.openmp import provide
 
 # How long something takes on a machine that others use too is no property.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 
-# A test run shares its cores with others: threads that wait must not spin.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+provide()  # as the product does before it loads a model: tests import LightGBM on slim systems too
 
 
 @pytest.fixture(scope="session")

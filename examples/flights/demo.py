@@ -195,7 +195,7 @@ def trace_one(project: Project) -> None:
     found = project.trace(newest["id"][0])
     say(f"trace of prediction {found.start.label}")
     for one in found.upstream[:14]:
-        say(f"    {one.kind:<12}{one.label:<30}{one.detail}{' — ' + one.reason if one.reason else ''}")
+        say(f"    {one.kind:<12}{one.label:<30} {one.detail}{' — ' + one.reason if one.reason else ''}")
 
 
 def requests(flights: pl.DataFrame) -> list[dict]:

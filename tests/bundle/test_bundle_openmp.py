@@ -25,6 +25,23 @@ def test_lightgbm_runs_on_a_copy_of_scikit_learns_library():
     assert not [path for path in libraries if path.startswith(("/usr/lib", "/lib"))]
 
 
+WITHOUT_LSCPU = """
+from penstock.bundle.openmp import provide
+provide()
+import numpy
+from sklearn.ensemble import HistGradientBoostingClassifier
+rows = numpy.random.rand(99, 2)
+HistGradientBoostingClassifier(max_iter=2).fit(rows, numpy.arange(99) % 2).predict(rows)
+"""
+
+
+def test_a_slim_system_shows_no_traceback_about_its_cores():
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "/nowhere"}
+    command = [sys.executable, "-c", WITHOUT_LSCPU]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "physical cores" not in done.stderr
+
+
 def test_a_name_is_replaced_at_the_same_length():
     library = b"ELF\0libgomp-e985bcbb.so.1.0.0\0rest"
 

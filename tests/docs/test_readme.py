@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 from docs.console import Command, Shell, commands, says_so
@@ -14,11 +15,30 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+CURL = """#!{python}
+import sys
+import httpx
+_, _, url, _, data = sys.argv
+print(httpx.post(url, content=data).text, end="")
+"""
+
+
+def write_curl(place: Path) -> Path:
+    """What the README asks of curl, for a system without it."""
+    place.mkdir()
+    program = place / "curl"
+    program.write_text(CURL.format(python=sys.executable))
+    program.chmod(0o755)
+    return place
+
+
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     place = tmp_path_factory.mktemp("readme")
     write_customers(place / "customers.csv")
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if which("curl") is None:
+        programs = f"{write_curl(place / 'bin')}{os.pathsep}{programs}"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -12,6 +12,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from penstock.errors import PenstockError
 
@@ -23,11 +24,18 @@ def provide() -> None:
     """Make `libgomp.so.1` loadable where the system has none. Call it before LightGBM or scikit-learn is imported."""
     # Threads that wait give their core away: on a busy machine spinning ones made a training 30 times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Otherwise joblib asks `lscpu` for physical cores and, where there is none, warns in the middle of a run.
-    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(os.cpu_count() or 1))
+    _know_the_cores()
     if find_spec("lightgbm") is None or _loads(WANTED):
         return
     load_copy()
+
+
+def _know_the_cores() -> None:
+    """Joblib asks `lscpu` for physical cores; where there is none, it shows a traceback in the middle of a run."""
+    if which("lscpu") is None and find_spec("joblib"):
+        from joblib.externals.loky.backend import context
+
+        context.physical_cores_cache = os.cpu_count() or 1  # no public way: its variable cannot say "all of them"
 
 
 def load_copy() -> None:
