@@ -20,7 +20,13 @@ from penstock.bundle import formats
 from penstock.digest import digest_bytes
 from penstock.errors import Untrusted, UsageError
 
-ELSEWHERE = "import json, test_bundle_formats; print(json.dumps(test_bundle_formats.train(2)))"
+ELSEWHERE = """
+import json
+from penstock.bundle import provide
+provide()
+import test_bundle_formats
+print(json.dumps(test_bundle_formats.train(2)))
+"""
 
 
 def train(jobs: int) -> dict[str, list[str]]:

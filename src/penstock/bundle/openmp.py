@@ -31,8 +31,9 @@ def provide() -> None:
 
 
 def _know_the_cores() -> None:
-    """Joblib asks `lscpu` for physical cores; where there is none, it shows a traceback in the middle of a run."""
-    if which("lscpu") is None and find_spec("joblib"):
+    """Joblib asks `lscpu`, which asks /sys; where one of them is missing, it shows a traceback in the middle of a run."""
+    answered = which("lscpu") and Path("/sys/devices/system/cpu").is_dir()
+    if not answered and find_spec("joblib"):
         from joblib.externals.loky.backend import context
 
         context.physical_cores_cache = os.cpu_count() or 1  # no public way: its variable cannot say "all of them"
