@@ -31,7 +31,7 @@ def provide() -> None:
 
 
 def _know_the_cores() -> None:
-    """Joblib asks `lscpu`, which asks /sys; where one of them is missing, it shows a traceback in the middle of a run."""
+    """Joblib asks `lscpu`, which asks /sys; where one is missing, it shows a traceback in the middle of a run."""
     answered = which("lscpu") and Path("/sys/devices/system/cpu").is_dir()
     if not answered and find_spec("joblib"):
         from joblib.externals.loky.backend import context
