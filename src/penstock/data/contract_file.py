@@ -12,7 +12,7 @@ from penstock.data.dtypes import KNOWN, dtype_of, logical, type_name
 from penstock.data.rules import allowed, bound, is_reserved, sql
 from penstock.data.text import readable
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
-from penstock.project import Document, Section, read_document
+from penstock.project import Document, Section, as_written, read_document
 
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
@@ -44,19 +44,10 @@ def parse_contract(text: str, name: str = "contract.yaml") -> Contract:
 
 def _validated(document: Document) -> tuple[Contract | None, list[Problem]]:
     try:
-        contract = Contract.model_validate(_as_written(document.values))
+        contract = Contract.model_validate(as_written(document.values))
     except ValidationError as error:
         return None, [_problem(detail, document) for detail in error.errors(include_url=False)]
     return contract, [Problem(document.where(path), what, expected) for path, what, expected in _faults(contract)]
-
-
-def _as_written(value: Any) -> Any:
-    """A contract knows no variables: `${…}` in a pattern is just text."""
-    if isinstance(value, dict):
-        return {key: _as_written(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_written(item) for item in value]
-    return getattr(value, "text", value)
 
 
 def _problem(detail: Any, document: Document) -> Problem:

@@ -35,7 +35,7 @@ from penstock.project.config import (
     format_duration,
     parse_duration,
 )
-from penstock.project.document import Document, read_document
+from penstock.project.document import Document, as_written, read_document
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS, MONITORED, metric_names
@@ -74,6 +74,7 @@ __all__ = [
     "Transform",
     "Trigger",
     "Validate",
+    "as_written",
     "call",
     "code_digest",
     "format_duration",

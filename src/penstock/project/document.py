@@ -87,6 +87,15 @@ def read_document(text: str, name: str) -> Document:
     return Document(values, reader.places, tuple(reader.problems))
 
 
+def as_written(value: Any) -> Any:
+    """The tree of a file that knows no variables: `${…}` in it is just text."""
+    if isinstance(value, dict):
+        return {key: as_written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_written(item) for item in value]
+    return getattr(value, "text", value)
+
+
 def read_value(text: str) -> Any:
     """One YAML value. ValueError if it is not one."""
     document = read_document(f"value:\n  {text}", "value")

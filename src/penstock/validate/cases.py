@@ -23,7 +23,7 @@ from pydantic import ValidationError, model_validator
 
 from penstock.digest import digest_file
 from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.project import Document, Section, read_document
+from penstock.project import Document, Section, as_written, read_document
 from penstock.report import agreed, measured
 
 if TYPE_CHECKING:
@@ -192,19 +192,10 @@ def _answers(bundle: "Bundle", answered: Any) -> Iterable[Answer]:
 def _validated(document: Document, files: list[CaseFile]) -> list[Problem]:
     """Append the case to `files`, or say why it is none."""
     try:
-        files.append(CaseFile(Case.model_validate(_as_written(document.values)), document))
+        files.append(CaseFile(Case.model_validate(as_written(document.values)), document))
     except ValidationError as error:
         return [_problem(detail, document) for detail in error.errors(include_url=False)]
     return []
-
-
-def _as_written(value: Any) -> Any:
-    """A case knows no variables: `${…}` in an input is just text."""
-    if isinstance(value, dict):
-        return {key: _as_written(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_written(item) for item in value]
-    return getattr(value, "text", value)
 
 
 _SECTIONS: Mapping[str, type[Section]] = {"expect": Expectation, "probability": Range}
