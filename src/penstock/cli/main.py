@@ -2,12 +2,15 @@
 
 import io
 import sys
+from collections import UserDict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import typer
+from typer.main import get_group
 
-from penstock.cli import audit, data, deliver, improve, monitor, objective, render, train, validate
+from penstock.cli import render
 from penstock.cli.process import brief
 from penstock.cli.shell import (
     HERE,
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from penstock.pipeline import Turn
 
 
+STEPS = ("objective", "data", "train", "validate", "deliver", "monitor", "improve")
+GROUPS = (*STEPS, "audit")  # each a module of this package
+
+
+class Commands(UserDict[str, Any]):
+    """Commands by name. A group is loaded when it is asked for: a daily verb does without all of them."""
+
+    def __getitem__(self, name: str) -> Any:
+        if self.data[name] is None:
+            self.data[name] = get_group(import_module(f"penstock.cli.{name}").app)
+        return self.data[name]
+
+
 class Help(Sections):
     """The front page of the command line."""
 
@@ -37,9 +53,12 @@ class Help(Sections):
         "Every day": (
             "init", "run", "status", "serve", "up", "promote", "approve", "rollback", "trace", "reproduce",
         ),
-        "Step by step": ("objective", "data", "train", "validate", "deliver", "monitor", "improve"),
+        "Step by step": STEPS,
         "Besides": ("audit", "schema", "version"),
     }  # fmt: skip
+
+    def __init__(self, *, commands: dict[str, Any], **options: Any) -> None:
+        super().__init__(commands=cast("dict[str, Any]", Commands(commands | dict.fromkeys(GROUPS))), **options)
 
 
 app = typer.Typer(
@@ -53,8 +72,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for step in (objective, data, train, validate, deliver, monitor, improve, audit):
-    app.add_typer(step.app)
 
 
 # Click's UsageError, from whichever click Typer brings along.
