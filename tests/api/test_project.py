@@ -13,7 +13,7 @@ import toy
 from penstock import Project
 from penstock.deliver.serving_state import Applied, read_applied, server_running
 from penstock.errors import UsageError
-from penstock.ledger import SeriesPoint
+from penstock.ledger import Execution, SeriesPoint
 
 ROW = {"parcel_id": "new-1", "sent": "2024-01-20T10:00:00", "depot": "south", "weight": 9.5, "express": False}
 
@@ -190,8 +190,21 @@ def test_verify_misses_what_the_ledger_says_was_stored(served: Project) -> None:
     assert set(damage) == {model, part}
     assert "missing" in damage[part].why
     assert damage[part].parts
-    store.blobs.location(bundle.bundle).unlink()
-    assert bundle.bundle in {one.digest for one in served.data.verify()}
+    with served._workspace.ledger.read() as reader:
+        (cut,) = reader.find(Execution, step="training set")
+    for digest in (bundle.bundle, str(cut.outputs["train"])):
+        store.blobs.location(digest).unlink()
+        assert digest in {one.digest for one in served.data.verify()}
+
+
+def test_status_tells_the_rest_when_code_is_missing_from_the_store(project: Project) -> None:
+    root = project._workspace.project.root
+    for command in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    assert "code under version control" not in [item.name for item in project.status().maturity.missing]
+    store = project._workspace.store
+    store.blobs.location(project.train.runs()[0].code).unlink()
+    assert "code under version control" in [item.name for item in project.status().maturity.missing]
 
 
 def test_a_user_without_a_name_is_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ def written(directory: Path, data: bytes, name: str = "a.csv") -> Path:
 
 def test_plain_utf8_is_read_where_it_lies(tmp_path: Path) -> None:
     path = written(tmp_path, "a,b\né,1\n".encode())
-    assert plain_text(path, tmp_path) == path
+    assert plain_text(path, path.name, tmp_path) == path
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_plain_utf8_is_read_where_it_lies(tmp_path: Path) -> None:
 def test_other_files_are_copied_as_utf8(tmp_path: Path, data: bytes, text: str) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    copy = plain_text(written(tmp_path, data), scratch)
+    copy = plain_text(written(tmp_path, data), "rows.csv", scratch)
     assert copy.parent == scratch
     assert copy.read_bytes().decode() == text
 

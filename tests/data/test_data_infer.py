@@ -65,6 +65,14 @@ def test_a_key_only_if_it_is_one() -> None:
     assert "# keys: [same] was asked for" in draft.text
 
 
+def test_columns_may_have_any_name() -> None:
+    rows = pl.DataFrame({"column": ["1", "2"], "cell": ["a", "b"], "0": ["x", "y"]})
+    types = {name: column.type for name, column in infer_contract(rows, text=True).contract.columns.items()}
+    assert types == {"column": "Int64", "cell": "String", "0": "String"}
+    for name in ("__n__", "rows", "0"):
+        assert infer_contract(pl.DataFrame({name: [1, 2]}), keys=[name]).contract.keys == (name,)
+
+
 def test_the_draft_explains_every_column() -> None:
     rows = pl.DataFrame({"delay": ["5", "NA", "-3"], "carrier": ["AA", "UA", "AA"]})
     lines = infer_contract(rows, text=True).text.splitlines()

@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -38,6 +38,13 @@ def test_rows_of_one_time_stay_together() -> None:
 @pytest.mark.parametrize(("rule", "held"), [("last 2d", 3), ("last 36h", 2), ("last 1w", 8)])
 def test_the_last_days(rule: str, held: int) -> None:
     assert sum(cut(days(10), rule, time="t")) == held
+
+
+@pytest.mark.parametrize("day", [date(2024, 3, 31), date(2024, 10, 27)])
+def test_a_day_has_24_hours_when_the_clocks_change(day: date) -> None:
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    times = pl.Series([noon - timedelta(minutes=30 * n) for n in range(100)]).dt.convert_time_zone("Europe/Berlin")
+    assert sum(cut(pl.DataFrame({"t": times}), "last 1d", time="t")) == 49
 
 
 def test_a_time_is_needed() -> None:

@@ -34,6 +34,19 @@ def test_a_transform_makes_a_version_with_its_sources(derived, collected: str) -
     assert set(sources) == {"data", "code"}
 
 
+def test_a_lazy_transform_without_rows_keeps_its_columns(derived) -> None:
+    lab, commit = derived("return flights.filter(pl.col('delay') > 100).select('id')")
+    run(lab, commit)
+    assert (lab.rows("counts").columns, lab.rows("counts").height) == (["id"], 0)
+
+
+def test_a_full_disk_is_not_the_users_doing(derived, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, commit = derived("return flights")
+    monkeypatch.setattr("penstock.store.tables.to_parquet", lambda frame: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError, match="full"):
+        run(lab, commit)
+
+
 def test_the_same_inputs_and_code_give_the_same_commit(derived) -> None:
     lab, commit = derived("return flights.select('id')")
     assert run(lab, commit) == run(lab, commit)
@@ -48,6 +61,8 @@ def test_the_same_inputs_and_code_give_the_same_commit(derived) -> None:
         ("return 5", FunctionError, "gave a int"),
         ("return flights.select('none')", UserCodeError, r"pipeline.py:3: .* unable to find column"),
         ("return flights.select(pl.col('id').map_elements(lambda i: 1 / 0, pl.Int64))", UserCodeError, "py:4: .* Zero"),
+        ("return flights.map_batches(lambda rows: exit(3))", UserCodeError, "py:4: .* SystemExit: 3"),
+        ("return pl.scan_parquet('none.parquet')", UserCodeError, "py:3: pipeline:counts raised FileNotFoundError"),
         ("raise ValueError('no')", UserCodeError, "no"),
     ],
 )

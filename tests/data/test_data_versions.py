@@ -170,6 +170,18 @@ def test_the_key_that_it_was_ingested_with(flights) -> None:
     assert (found.key, found.added, found.removed, found.changed) == (("id",), 0, 1, 1)
 
 
+def test_rows_that_share_a_key_are_not_matched_by_it(flights) -> None:
+    lab = flights("1,2,AA\n1,3,AA\n1,4,AA\n2,2,AA\n")
+    first = lab.ingest("flights").commit
+    lab.datasets["flights"] = lab.datasets["flights"].replace("}", ", key: id}")
+    lab.write("data/a.csv", "id,delay,carrier\n1,2,AA\n2,9,AA\n")
+    second = lab.ingest("flights").commit
+    found = diff(lab.store, first, second)
+    assert (found.key, found.added, found.removed, found.changed) == ((), 1, 3, 0)
+    with pytest.raises(UsageError, match="rows cannot be matched by id: some of them share it"):
+        diff(lab.store, first, second, key=["id"])
+
+
 def test_columns(lab) -> None:
     after = pl.DataFrame({"id": [1.0, 2.0, 3.0], "y": [1, 2, 3]})
     found = difference(lab, after, key=("id",))

@@ -280,6 +280,24 @@ def test_what_cannot_end_well_ends_at_once_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv"]
 
 
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"time": "day"}, "60 of 60 rows have the oldest 'day'"),
+        ({"entity": "who"}, "60 rows have only 2 different values of 'who'"),
+    ],
+)
+def test_rows_that_cannot_be_parted_end_at_once(tmp_path: Path, named: dict[str, str], message: str) -> None:
+    rows = [["2024-01-01", i % 2, i * i % 17, i % 2] for i in range(60)]
+    data = write_csv(tmp_path / "data.csv", ["day", "who", "x", "y"], rows)
+
+    with pytest.raises(UsageError) as caught:
+        scaffold(tmp_path / "new", data, "y", name="new", **named)
+
+    assert message in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv"]
+
+
 def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_csv(tmp_path / "data.csv", *table(lambda i: i % 2))
     (tmp_path / "room").mkdir()

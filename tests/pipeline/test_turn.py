@@ -11,7 +11,7 @@ import pytest
 import toy
 
 from penstock import Project
-from penstock.errors import ContractBroken, UserCodeError
+from penstock.errors import ContractBroken, PenstockError, UserCodeError
 from penstock.ledger import Evaluation, ModelVersion, Run
 from penstock.pipeline import Turn, run
 
@@ -106,6 +106,20 @@ def test_a_refused_model_is_not_registered(project: Project) -> None:
     assert turn.version is None
     assert any("roc_auc at least 0.999: FAIL" in lack for lack in turn.lacks)
     assert [version.number for version in project.deliver.models()] == [1]
+
+
+def test_a_registered_model_that_is_refused_now_stays_registered(project: Project) -> None:
+    turn = rerun(project, "objective.thresholds.roc_auc.min=0.999")
+    assert (turn.exit_code, turn.version) == (3, None)
+    assert turn.lapsed is not None
+    assert [version.name for version in project.deliver.models()] == [turn.lapsed.name]
+
+
+@pytest.mark.parametrize("gate", ["metric: nowhere:mine, min: 1", "metric: pipeline:none, min: 1"])
+def test_a_gate_that_is_wrong_is_told_before_training(project: Project, gate: str) -> None:
+    with pytest.raises(PenstockError, match=r"nowhere|none"):
+        rerun(project, "train.params.C=0.3", f"validate.gates=[{{{gate}}}]")
+    assert len(project.train.runs()) == 1
 
 
 def test_a_broken_contract_stops_before_training(project: Project) -> None:

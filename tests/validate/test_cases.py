@@ -84,6 +84,12 @@ def test_every_problem_of_every_file_at_its_line(tmp_path: Path) -> None:
     assert f"{place}/f.yaml" not in shown
 
 
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "late.yaml").write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"late.yaml:1:1: byte 9 is not UTF-8"):
+        load_cases(tmp_path, "binary")
+
+
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such directory of known cases"):
         load_cases(tmp_path / "cases", "binary")

@@ -325,3 +325,15 @@ def test_a_metric_that_gives_no_number_names_the_users_line(tmp_path: Any, resul
     metric = custom_metric(load_function(tmp_path, "mine:mine", parameters=["y", "scores"]))
     with pytest.raises(FunctionError, match=r"mine.py:2: mine:mine gave .*\n  expected: a number"):
         measure(metric, right(50, 100))
+
+
+@pytest.mark.parametrize("otherwise", ["None", "1 / 0"])
+def test_a_draw_that_a_metric_has_no_number_for_is_left_out(tmp_path: Any, otherwise: str) -> None:
+    from penstock.project import load_function
+
+    (tmp_path / "mine.py").write_text(f"def mine(y, scores):\n    return y.mean() if y.sum() > 1 else {otherwise}\n")
+    metric = custom_metric(load_function(tmp_path, "mine:mine", parameters=["y", "scores"]))
+    sample = Sample("binary", np.r_[1.0, 1.0, np.zeros(18)], np.zeros(20))
+    found = judge(gate(metric="mine:mine", limit=0.01), Evidence(sample, {"mine:mine": metric}))
+    assert found.estimate.value == pytest.approx(0.1)
+    assert 0 < found.estimate.high - found.estimate.low < 0.4  # finite, from the draws that have one

@@ -6,8 +6,10 @@ machine learning" (Google Cloud architecture centre).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from penstock.errors import Damaged
 from penstock.ledger import Deployment, Evaluation, ModelVersion, Reader, Run, SeriesPoint
 from penstock.objective import agreement
 from penstock.project import ProjectFile
@@ -83,7 +85,9 @@ def _committed_since(project: ProjectFile, code: str) -> str | None:
     from penstock.store import Store
     from penstock.train import commit_of
 
-    return commit_of(project.root, code, Store.open(project.store_path))
+    with suppress(Damaged):
+        return commit_of(project.root, code, Store.open(project.store_path))
+    return None
 
 
 def _triggers(reader: Reader, project: ProjectFile) -> Item:

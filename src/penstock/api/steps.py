@@ -117,11 +117,11 @@ class DataStep(StepApi):
         """The rows of a version: time travel is `show("flights@3f2a")`."""
         return self._work.store.scan(self.version(reference).commit)
 
-    def diff(self, before: str, after: str) -> "Diff":
-        """What changed between two versions: columns, parts, rows by key."""
+    def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
+        """What changed between two versions: columns, parts, rows by `key` or the key of the contract."""
         from penstock.data import diff
 
-        return diff(self._work.store, self.version(before).commit, self.version(after).commit)
+        return diff(self._work.store, self.version(before).commit, self.version(after).commit, key=key)
 
     def tag(self, reference: str, name: str) -> Version:
         """Give a version a name that never moves."""

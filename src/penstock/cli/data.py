@@ -121,13 +121,20 @@ def _frame(rows: Any) -> None:
 
 @app.command()
 def diff(
-    before: Versioned, after: Versioned, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+    before: Versioned,
+    after: Versioned,
+    key: Annotated[
+        list[str], typer.Option("--key", help="A column that rows are matched by; those of the contract otherwise.")
+    ] = [],  # noqa: B006
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
 ) -> None:
     """What changed between two versions. Columns, parts, rows by key.
 
-    Example: penstock data diff flights@3f9c2a flights
+    Example: penstock data diff flights@3f9c2a flights --key flight --key day
     """
-    answer(lambda: project_at(where, environment).data.diff(before, after), _difference, as_json)
+    answer(lambda: project_at(where, environment).data.diff(before, after, key=key), _difference, as_json)
 
 
 def _difference(found: Any) -> None:

@@ -64,6 +64,9 @@ def turn(result: Any) -> None:
     elif result.version:
         typer.secho(f"{result.version.name} is registered, but undecided", fg="yellow", bold=True)
         say(f"next: penstock validate show {result.version.number}")
+    elif result.lapsed:
+        typer.secho(f"the gates refuse {result.lapsed.name} now; it stays registered", fg="red", bold=True)
+        say(f"next: penstock validate card {result.lapsed.number}   # every number")
     else:
         typer.secho("the gates refuse this model; it was not registered", fg="red", bold=True)
         say("next: penstock validate card   # every number; then change data, features or parameters and run again")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 # bound here, not on first use: a function named like its module would be hidden by the module
 from penstock.data.ingest import Ingested, Progress, ingest
-from penstock.data.training_set import TARGET, TrainingSet, load_holdout, load_train, training_set
+from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
 from penstock.data.versions import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ __all__ = [
     "check_file",
     "diff",
     "draft_file",
+    "has_label",
     "head",
     "history",
     "infer_contract",

@@ -18,7 +18,8 @@ class Diff:
     """What changed from `before` to `after`.
 
     schema   ({"column": "gate", "change": "added", "before": "", "after": "String"}, ...)
-    key      the columns that rows were matched by; () means whole rows, and then no row counts as changed
+    key      the columns that rows were matched by; () means whole rows, since the versions have no common key or
+             rows that share one; then no row counts as changed
     """
 
     before: str
@@ -40,11 +41,15 @@ class Diff:
 
 
 def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> Diff:
-    """The difference of two commits."""
+    """The difference of two commits. UsageError when rows share a `key` that was asked for."""
     old, new = store.manifest(before), store.manifest(after)
     gone, fresh = _parts(old) - _parts(new), _parts(new) - _parts(old)
     left, right = _rows(store, old, gone), _rows(store, new, fresh)
-    key = _common_key(old, new, key)
+    asked, key = key, _common_key(old, new, key)
+    if key and not (_tells_apart(left, key) and _tells_apart(right, key)):
+        if asked:
+            raise UsageError(f"rows cannot be matched by {', '.join(asked)}: some of them share it")
+        key = ()
     added, removed, changed = _by_key(left, right, key) if key else _by_row(left, right)
     return Diff(
         before=before,
@@ -79,6 +84,12 @@ def _common_key(old: Manifest, new: Manifest, wanted: Sequence[str]) -> tuple[st
             raise UsageError.unknown("column", name, {**before, **after})
     key = tuple(wanted) or tuple(new.notes.get("key", ()))
     return key if all(before.get(name) == after.get(name) for name in key) else ()
+
+
+def _tells_apart(rows: pl.LazyFrame, key: Sequence[str]) -> bool:
+    """Whether no two rows share a key: what is matched twice would be counted twice."""
+    shared = rows.group_by(_numbered("key", key)).len("rows").filter(pl.col("rows") > 1)
+    return not shared.head(1).collect().height
 
 
 def _schema_changes(old: Manifest, new: Manifest) -> tuple[dict[str, str], ...]:

@@ -12,7 +12,7 @@ from penstock.data.dtypes import KNOWN, dtype_of, logical, type_name
 from penstock.data.rules import allowed, bound, is_reserved, sql
 from penstock.data.text import readable
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
-from penstock.project import Document, Section, as_written, read_document
+from penstock.project import Document, Section, as_written, read_document, read_text
 
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
@@ -20,14 +20,10 @@ Fault = tuple[tuple[str | int, ...], str, str | None]
 def load_contract(path: Path) -> Contract:
     """Read a contract. ConfigError with every problem and its line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return parse_contract(read_text(path, path.name), path.name)
     except FileNotFoundError:
         hint = "take `contract:` out of the dataset, or write the file: `penstock data infer` drafts one"
         raise ConfigError([Problem(str(path), "there is no such contract")], hint=hint) from None
-    except UnicodeDecodeError as error:
-        problem = Problem(str(path), f"byte {error.start} is not UTF-8", "a text file in UTF-8")
-        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
-    return parse_contract(text, path.name)
 
 
 def parse_contract(text: str, name: str = "contract.yaml") -> Contract:

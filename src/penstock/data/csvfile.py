@@ -13,7 +13,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import partial
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,7 @@ class Csv:
     blank_lines: int  # before the header
 
 
-def plain_text(path: Path, scratch: Path, *, mark: bool = True) -> Path:
+def plain_text(path: Path, name: str, scratch: Path, *, mark: bool = True) -> Path:
     """The file itself if it is plain UTF-8, else a copy in `scratch` that is. `mark`: a byte order mark may stay.
 
     ContractBroken when it is packed or encoded as it begins, but not to its end.
@@ -44,10 +45,10 @@ def plain_text(path: Path, scratch: Path, *, mark: bool = True) -> Path:
         return _plain(path, scratch, mark)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = f"cannot be unpacked: {error}"
-        raise ContractBroken(what, where=path.name, hint="fetch it again: it is cut off or damaged") from error
+        raise ContractBroken(what, where=name, hint="fetch it again: it is cut off or damaged") from error
     except UnicodeDecodeError as error:
         what = f"not a text file in {error.encoding}: {error.reason}"
-        raise ContractBroken(what, where=path.name, hint="save it as CSV in UTF-8") from error
+        raise ContractBroken(what, where=name, hint="save it in UTF-8") from error
 
 
 def _plain(path: Path, scratch: Path, mark: bool) -> Path:
@@ -125,29 +126,41 @@ def _header(cells: list[str], name: str) -> tuple[str, ...]:
 
 
 def wrong_line(file: Csv) -> str | None:
-    """The first line that has more cells than the header: what Polars does not say."""
+    """The first line that has more cells than the header, or a quote that nothing closes: what Polars does not say."""
+    begun = ended = 0
     with file.path.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, delimiter=file.delimiter)
         try:
             for row in reader:
                 if len(row) > len(file.header):
                     return f"line {reader.line_num} has {len(row)} cells, the header {len(file.header)}"
+                begun, ended = ended + 1, reader.line_num
         except csv.Error as error:
             return f"line {reader.line_num}: {error}"
+    if _quotes(file.path) % 2:
+        return f"a cell that begins with a quote in line {begun} does not end"
     return None
 
 
+def _quotes(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(chunk.count(b'"') for chunk in iter(partial(file.read, CHUNK), b""))
+
+
 def cut_off(file: Csv) -> str | None:
-    """What a file that is not whole ends with: a last line of too few cells. None when it ends well."""
+    """What a file that is not whole ends with: a last line of too few cells. None when it ends well.
+
+    Where the line before has no more cells, all of them are short, and the file is as whole as it ever was.
+    """
     lines = _last_lines(file.path)
     # where the quotes from a line on are even in number, that line does not begin inside a quoted cell
     quotes = accumulate(line.count('"') for line in reversed(lines))
-    enough = next((number for number, total in enumerate(quotes, start=1) if total % 2 == 0), None)
-    if enough is None:
+    begins = list(islice((number for number, total in enumerate(quotes, start=1) if total % 2 == 0), 2))
+    if not begins:
         return None
-    *_, cells = _cells("\n".join(lines[-enough:]), file.delimiter)
-    if len(cells) < len(file.header):
-        return f"the last line has {len(cells)} cells, the header {len(file.header)}"
+    *before, last = (len(row) for row in _cells("\n".join(lines[-begins[-1] :]), file.delimiter) if row)
+    if last < len(file.header) and before[-1:] != [last]:
+        return f"the last line has {last} cells, the header {len(file.header)}"
     return None
 
 

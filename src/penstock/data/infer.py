@@ -93,10 +93,11 @@ def _likely(head: pl.LazyFrame, names: Sequence[str]) -> dict[str, list[Column]]
 
     All columns are tried as one long one: a thousand small expressions take longer than a few large ones.
     """
-    cells = head.collect().unpivot(variable_name="column", value_name="cell").unique()
+    numbered = head.select(pl.col(name).alias(str(position)) for position, name in enumerate(names))
+    cells = numbered.collect().unpivot(variable_name="column", value_name="cell").unique()
     tests = {str(number): _misfits(pl.col("cell"), candidate) for number, candidate in enumerate(CANDIDATES)}
     counted = cells.select("column", **tests).group_by("column").sum()
-    wrong = {name: counts for name, *counts in counted.iter_rows()}
+    wrong = {names[int(position)]: counts for position, *counts in counted.iter_rows()}
     return {
         name: [one for one, count in zip(CANDIDATES, wrong.get(name, repeat(0)), strict=False) if count == 0]
         for name in names
@@ -189,9 +190,9 @@ def _facts(value: pl.Expr, dtype: pl.DataType) -> dict[str, pl.Expr]:
 def _identifies(frame: pl.LazyFrame, columns: Mapping[str, Column], keys: Sequence[str], text: bool) -> bool:
     if any(name not in columns for name in keys):
         return False
-    values = frame.select(_value(name, columns[name], text).alias(name) for name in keys)
+    values = frame.select(_value(name, columns[name], text).alias(str(number)) for number, name in enumerate(keys))
     gaps = values.filter(pl.any_horizontal(pl.all().is_null())).head(1).collect().height
-    twice = values.group_by(list(keys)).len("__n__").filter(pl.col("__n__") > 1).head(1).collect().height
+    twice = values.group_by(pl.all()).len("rows").filter(pl.col("rows") > 1).head(1).collect().height
     return not gaps and not twice
 
 

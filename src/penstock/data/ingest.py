@@ -97,8 +97,10 @@ class _Job:
 
     @property
     def hint(self) -> str:
-        contract = self.spec.contract or "a contract"
-        return f"if the change is meant, edit {contract}; then: penstock data ingest {self.dataset}"
+        if self.spec.contract is None:
+            where = f"data.datasets.{self.dataset}.contract"
+            return f"without a contract the first rows say what a column is: write one, and name it under {where}"
+        return f"if the change is meant, edit {self.spec.contract}; then: penstock data ingest {self.dataset}"
 
 
 def _job(

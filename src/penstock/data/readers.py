@@ -57,7 +57,7 @@ def explained(raw: Raw) -> Iterator[None]:
     """Turn what Polars says about an input that it cannot read into an error that names file and line."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if raw.function:
             raise raw.function.blame(error) from error
         if not isinstance(error, pl.exceptions.PolarsError):
@@ -69,7 +69,7 @@ def explained(raw: Raw) -> Iterator[None]:
 
 
 def _csv(path: Path, name: str, scratch: Path) -> Raw:
-    csv = csvfile.describe(csvfile.plain_text(path, scratch), name)
+    csv = csvfile.describe(csvfile.plain_text(path, name, scratch), name)
     if what := csvfile.cut_off(csv):
         raise ContractBroken(what, where=name, hint="fetch it again: it is cut off; or take a closing remark out")
     rows = pl.scan_csv(
@@ -82,11 +82,13 @@ def _csv(path: Path, name: str, scratch: Path) -> Raw:
     )
     numbered = _numbered(rows, name, list(csv.header))
     # a line without any value (blank, or only delimiters) is no row
-    return Raw(name, numbered.filter(pl.any_horizontal(pl.col(list(csv.header)).is_not_null())), True, csv)
+    first, *others = csv.header
+    valued = pl.any_horizontal(pl.col(first).str.strip_chars() != "", pl.col(others).is_not_null())
+    return Raw(name, numbered.filter(valued), True, csv)
 
 
 def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
-    plain = csvfile.plain_text(path, scratch, mark=False)
+    plain = csvfile.plain_text(path, name, scratch, mark=False)
     if not plain.stat().st_size:
         raise ContractBroken(
             "the file is empty: it names no column", where=name, hint="each line must be a JSON object"
@@ -133,18 +135,13 @@ def _function(root: Path, reference: str) -> Iterator[Raw]:
 
 
 def _frames(function: "Function", result: Any) -> Iterator[pl.DataFrame | pl.LazyFrame]:
-    from penstock.project import call
-
     if isinstance(result, pl.DataFrame | pl.LazyFrame):
         yield result
         return
     if not isinstance(result, Iterable) or isinstance(result, str | bytes | dict):
         expected = "a Polars DataFrame or LazyFrame, or DataFrames one after another"
         raise FunctionError(f"the source gave a {type(result).__name__}", where=function.where, expected=expected)
-    iterator = iter(result)
-    # a generator runs the user's code at every step, not when it is called
-    step = replace(function, call=lambda: next(iterator, None))
-    while (frame := call(step)) is not None:
+    for frame in function.each(result):
         if not isinstance(frame, pl.DataFrame):
             raise FunctionError(
                 f"the source yielded a {type(frame).__name__}", where=function.where, expected="Polars DataFrames"

@@ -30,13 +30,18 @@ def holdout_mask(
         return _random(rows, _share(amount), key or rows.columns, strata, seed)
     if time is None:
         raise UsageError(f"`holdout: {rule}` needs a time", hint="name the column under data.time")
-    times = rows.get_column(time)
+    times = _in_utc(rows.get_column(time))
     if times.null_count():
         raise UsageError(
             f"{times.null_count():,} examples have no {time!r}, so they are neither first nor last",
             hint=f"leave them out in a transform, or make {time!r} not nullable in the contract",
         )
     return times >= _cutoff(times, amount) if rows.height else pl.Series(dtype=pl.Boolean)
+
+
+def _in_utc(times: pl.Series) -> pl.Series:
+    """In its own zone, a day may have 23 or 25 hours."""
+    return times.dt.convert_time_zone("UTC") if getattr(times.dtype, "time_zone", None) else times
 
 
 def _share(amount: str) -> float:

@@ -89,6 +89,14 @@ def load_holdout(store: Store, commit: str, target: str) -> "tuple[pl.DataFrame,
     return table.drop(target), table.get_column(target)
 
 
+def has_label(target: str, dtype: "pl.DataType") -> "pl.Expr":
+    """Whether a row's outcome is known: a number that is none is no outcome."""
+    import polars as pl
+
+    label = pl.col(target).fill_nan(None) if dtype.is_float() else pl.col(target)
+    return label.is_not_null()
+
+
 def _beside(X: "pl.DataFrame", target: "pl.Series") -> "pl.DataFrame":
     """X and the target, under a name that no feature has."""
     name = TARGET
@@ -103,8 +111,6 @@ def _source(features: "FeatureSet", view: str, commits: Mapping[str, str]) -> st
 
 def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple[pl.DataFrame, int]":
     """Requests with a target, and how many had none."""
-    import polars as pl
-
     config = project.config
     assert config.objective is not None
     target, schema = config.objective.target.column, rows.collect_schema()
@@ -118,8 +124,7 @@ def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple
         _refuse_timeless(project, frame)
     if frame.height and config.train and config.train.since:
         frame = _since(frame, config.data.time, config.train.since)
-    label = pl.col(target).fill_nan(None) if schema[target].is_float() else pl.col(target)
-    labelled = frame.filter(label.is_not_null())
+    labelled = frame.filter(has_label(target, schema[target]))
     return labelled, frame.height - labelled.height
 
 

@@ -4,11 +4,13 @@ The commit of a computed table names its inputs and its code and nothing else, s
 the same commit, wherever and whenever it is computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from penstock.data.staging import BATCH
 from penstock.data.versions import publish_derived
 from penstock.errors import FunctionError, PenstockError, UsageError
 from penstock.ledger import Ledger, node
@@ -40,12 +42,23 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
     return commit
 
 
+def _frames(rows: pl.DataFrame | pl.LazyFrame, function: "Function") -> Iterator[pl.DataFrame]:
+    """The result piece by piece. What a lazy one raises now is the doing of the user's function."""
+    from penstock.project import call
+
+    if isinstance(rows, pl.DataFrame):
+        yield rows
+        return
+    yield call(replace(function, call=rows.collect_schema)).to_frame()  # its columns, where it has no rows
+    yield from function.each(rows.collect_batches(chunk_size=BATCH, maintain_order=True))
+
+
 def _written(
     store: Store, name: str, rows: pl.DataFrame | pl.LazyFrame, inputs: Mapping[str, str], function: "Function"
 ) -> str:
-    """Write rows and commit them. What a lazy result raises now is the doing of the user's function."""
+    """Write rows and commit them. What cannot be kept is the doing of the user's function, a full disk is not."""
     try:
-        table = store.write_table(rows)
+        table = store.write_table(_frames(rows, function))
     except (OSError, PenstockError):
         raise
     except Exception as error:

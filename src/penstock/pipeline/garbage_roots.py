@@ -9,7 +9,7 @@ from penstock.store import read_lock
 
 
 def recorded(reader: Reader) -> set[str]:
-    """Every blob that a ref, a version, a run, a bundle or an evaluation names."""
+    """Every blob that a ref, a version, a step's result, a run, a bundle or an evaluation names."""
     named: set[str] = {ref.commit for ref in reader.find(Ref)}
     named |= {version.commit for version in reader.find(Version)}
     for run in reader.find(Run):
@@ -19,20 +19,18 @@ def recorded(reader: Reader) -> set[str]:
     named |= {sealed.digest for sealed in reader.find(SealedBundle)}
     for evaluation in reader.find(Evaluation):
         named |= {evaluation.record, evaluation.data}
+    for execution in reader.find(Execution):
+        named |= set(_digests(execution.outputs))
     return named
 
 
 def roots(reader: Reader, project: ProjectFile) -> set[str]:
-    """What is recorded, and what the lock file and remembered steps lead to."""
-    kept = recorded(reader)
-    kept |= {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
-    for execution in reader.find(Execution):
-        kept |= set(_digests(execution.outputs))
-    return kept
+    """What is recorded, and what the lock file leads to."""
+    return recorded(reader) | {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
 
 
 def _digests(value: object) -> Iterator[str]:
-    """Every digest in the outputs of a step: a remembered result must still be there."""
+    """Every digest in the outputs of a step."""
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         yield value
     elif isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError, did_you_mean
-from penstock.pipeline.columns import Columns, find_repairs, sort_columns
+from penstock.pipeline.columns import find_repairs, sort_columns
 from penstock.pipeline.draft import Look, files_of, notes_of
 from penstock.pipeline.targets import LEAST_ROWS, read_goal
 from penstock.project import load_project
@@ -81,21 +81,46 @@ def look_at(data: Path, target: str, *, time: str | None, entity: str | None) ->
     repaired = repairs.apply(frame)
     goal = read_goal(repaired[target])
     columns = sort_columns(repaired, target=target, time=time, entity=entity)
-    _check_variety(repaired, columns, data.name)
-    return Look(repaired, draft, goal, columns, repairs)
+    look = Look(repaired, draft, goal, columns, repairs)
+    _check_parting(look, repaired.drop_nulls(target), data.name)
+    return look
 
 
-def _check_variety(rows: "pl.DataFrame", columns: Columns, name: str) -> None:
-    """Equal rows are held out together: a few different ones cannot stand on both sides of the line."""
-    if columns.key or columns.time:
+def _check_parting(look: Look, rows: "pl.DataFrame", name: str) -> None:
+    """Some rows are held out together: a few different ones cannot stand on both sides of the line."""
+    columns = look.columns
+    if columns.time:
+        _check_times(rows[columns.time].drop_nulls(), look.share, name)
         return
-    different = rows.select(columns.features).n_unique()
-    if different < LEAST_ROWS:
+    different = rows.select(columns.key or columns.features).n_unique()
+    if different >= LEAST_ROWS:
+        return
+    if columns.key:
         raise UsageError(
-            f"of {rows.height} rows only {different} differ in what is known when a prediction is asked for",
+            f"{rows.height} rows have only {different} different values of {columns.key!r}",
             where=name,
-            expected=f"at least {LEAST_ROWS}: equal rows are never parted into those to learn from and to judge by",
-            hint="if equal rows are different events, add a column that names each of them, such as id",
+            expected=f"at least {LEAST_ROWS}: rows of one {columns.key!r} are never parted into those to learn from "
+            "and to judge by",
+            hint="without --entity, or with a column that names more",
+        )
+    raise UsageError(
+        f"of {rows.height} rows only {different} differ in what is known when a prediction is asked for",
+        where=name,
+        expected=f"at least {LEAST_ROWS}: equal rows are never parted into those to learn from and to judge by",
+        hint="if equal rows are different events, add a column that names each of them, such as id",
+    )
+
+
+def _check_times(times: "pl.Series", share: float, name: str) -> None:
+    """The newest rows are held out, and rows of one time together: older ones must be left."""
+    oldest = int((times == times.min()).sum())
+    if oldest > times.len() - round(times.len() * share):
+        raise UsageError(
+            f"{oldest} of {times.len()} rows have the oldest {times.name!r}",
+            where=name,
+            expected=f"fewer than {1 - share:.0%}: the newest {share:.0%} are kept to judge by, and rows of one time "
+            "stay together",
+            hint="without --time, or with a column whose times differ",
         )
 
 

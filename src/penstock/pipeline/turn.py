@@ -33,7 +33,11 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Turn:
-    """What a turn came to. Without a section `train` it ends after the data."""
+    """What a turn came to. Without a section `train` it ends after the data.
+
+    version  the registered version of a model that the gates do not refuse
+    lapsed   the registered version of one that they let through before, and refuse now
+    """
 
     events: tuple[Event, ...]
     data: Mapping[str, str]
@@ -42,6 +46,7 @@ class Turn:
     evaluation: Evaluation | None = None
     results: tuple[GateResult, ...] = ()
     version: ModelVersion | None = None
+    lapsed: ModelVersion | None = None
 
     @property
     def changed(self) -> bool:
@@ -150,7 +155,17 @@ class _Turner:
         judged = self._step(Step("evaluate", inputs, lambda: self._evaluate(bundle, made, commits, rival)))
         evaluation, results = self._read(str(judged.outputs["evaluation"]))
         version = self._register(evaluation, run_id)
-        return Turn(tuple(self.events), commits, run_id, bundle, evaluation, results, version)
+        refused = evaluation.verdict == "FAIL"
+        return Turn(
+            events=tuple(self.events),
+            data=commits,
+            run_id=run_id,
+            bundle=bundle,
+            evaluation=evaluation,
+            results=results,
+            version=None if refused else version,
+            lapsed=version if refused else None,
+        )
 
     def _rival(self, bundle: str) -> str | None:
         """The bundle to compare with: what is in production, or what was when this one went there."""
@@ -170,8 +185,9 @@ class _Turner:
     def _train(self, made: Outcome, commits: Mapping[str, str], inputs: Mapping[str, object]) -> dict[str, str]:
         from penstock.bundle import FeatureSpec
         from penstock.train import Tables, train
-        from penstock.validate import decide_threshold
+        from penstock.validate import check_gates, decide_threshold
 
+        check_gates(self.project)  # a mistake in them is told before the training, not after it
         outputs = made.outputs
         objective = require_objective(self.project)
         result = train(
@@ -214,7 +230,9 @@ class _Turner:
             return evaluation, tuple(reader.find(GateResult, evaluation=identifier, order_by="position"))
 
     def _register(self, evaluation: Evaluation, run_id: str) -> ModelVersion | None:
-        """The version of what did not fail. One that is known takes its newest judgement, a failure too."""
+        """The version of what did not fail. One that is known takes its newest judgement, a failure too; None for
+        what was refused at once.
+        """
         name = self.project.config.name
         with self.ledger.read() as reader:
             known = reader.find(ModelVersion, model=name, bundle=evaluation.bundle, limit=1)
@@ -224,7 +242,7 @@ class _Turner:
         note = f"run {trained.number}, {evaluation.verdict}" if trained else evaluation.verdict
         version = register(self.ledger, name, run=run_id, evaluation=evaluation, note=note)
         if evaluation.verdict == "FAIL":
-            return None
+            return version
         state: Literal["cached", "done"] = "cached" if known else "done"
         self._end(Event("register", state, "already registered" if known else "", f"{version.name}, {version.state}"))
         return version

@@ -35,7 +35,7 @@ from penstock.project.config import (
     format_duration,
     parse_duration,
 )
-from penstock.project.document import Document, as_written, read_document
+from penstock.project.document import Document, as_written, read_document, read_text
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS, MONITORED, metric_names
@@ -85,4 +85,5 @@ __all__ = [
     "parse_duration",
     "project_sources",
     "read_document",
+    "read_text",
 ]

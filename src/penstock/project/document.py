@@ -8,9 +8,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 from typing import Any
 
-from penstock.errors import Problem
+from penstock.errors import ConfigError, Problem
 
 Path = tuple[str | int, ...]
 
@@ -85,6 +86,15 @@ def read_document(text: str, name: str) -> Document:
     reader = _Reader(yaml, name)
     values = reader.read(root, (), start)
     return Document(values, reader.places, tuple(reader.problems))
+
+
+def read_text(path: FilePath, name: str) -> str:
+    """What a file holds. ConfigError when it is not UTF-8; OSError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = Problem(f"{name}:1:1", f"byte {error.start} is not UTF-8", "a text file in UTF-8")
+        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
 
 
 def as_written(value: Any) -> Any:

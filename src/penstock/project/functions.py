@@ -3,10 +3,11 @@
 import inspect
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.digest import digest_file, digest_value
 from penstock.errors import FunctionError, PenstockError, UserCodeError, did_you_mean
@@ -15,6 +16,8 @@ from penstock.project.sources import project_sources
 
 if TYPE_CHECKING:
     import polars as pl
+
+T = TypeVar("T")
 
 _PLAN = "\n\nResolved plan until failure:"
 
@@ -45,6 +48,13 @@ class Function:
         """The rows of a lazy frame that it returned: what fails only now is its doing as well."""
         rows: pl.DataFrame = call(replace(self, call=result.collect))
         return rows
+
+    def each(self, results: Iterable[T]) -> Iterator[T]:
+        """What it gives, one after another: a generator and a lazy frame run its code at every step."""
+        one: T | None
+        step = replace(self, call=partial(next, iter(results), None))
+        while (one := call(step)) is not None:
+            yield one
 
     def blame(self, error: BaseException) -> UserCodeError:
         """An error of its code, at the line in the user's file."""

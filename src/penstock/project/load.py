@@ -19,7 +19,7 @@ from penstock.digest import digest_value
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project.checks import check_sections
 from penstock.project.config import Config
-from penstock.project.document import Document, Path, Place, fill_in, overlay, read_document, read_value
+from penstock.project.document import Document, Path, Place, fill_in, overlay, read_document, read_text, read_value
 from penstock.project.explain import dotted, explain, is_secret, look_up, unknown_keys
 
 FILE_NAME = "penstock.yaml"
@@ -114,11 +114,7 @@ def _find(start: FilePath) -> FilePath:
 
 
 def _read(path: FilePath) -> Document:
-    try:
-        return read_document(path.read_text(encoding="utf-8-sig"), path.name)
-    except UnicodeDecodeError as error:
-        problem = Problem(f"{path.name}:1:1", f"byte {error.start} is not UTF-8", "a text file in UTF-8")
-        raise ConfigError([problem], hint=f"save {path} as UTF-8") from None
+    return read_document(read_text(path, path.name), path.name)
 
 
 def _resolve(

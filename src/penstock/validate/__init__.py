@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.validate.cases import Case, CaseResult, case_files, cases_digest, load_cases, same_label
-    from penstock.validate.evaluation import Evaluated, evaluate
+    from penstock.validate.evaluation import Evaluated, check_gates, evaluate
     from penstock.validate.exam import is_fresh, open_sealed
     from penstock.validate.gates import Gate, gates_digest, gates_of, judged_by
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
@@ -40,6 +40,7 @@ __all__ = [
     "card",
     "case_files",
     "cases_digest",
+    "check_gates",
     "custom_metric",
     "cut",
     "cut_all",
@@ -65,7 +66,7 @@ __all__ = [
 
 _MODULES = {
     "cases": ("Case", "CaseResult", "case_files", "cases_digest", "load_cases", "same_label"),
-    "evaluation": ("Evaluated", "evaluate"),
+    "evaluation": ("Evaluated", "check_gates", "evaluate"),
     "exam": ("is_fresh", "open_sealed"),
     "gates": ("Gate", "gates_digest", "gates_of", "judged_by"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),

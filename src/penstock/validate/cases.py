@@ -23,7 +23,7 @@ from pydantic import ValidationError, model_validator
 
 from penstock.digest import digest_file
 from penstock.errors import ConfigError, Problem, did_you_mean
-from penstock.project import Document, Section, as_written, read_document
+from penstock.project import Document, Section, as_written, read_document, read_text
 from penstock.report import agreed, measured
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def load_cases(directory: Path, task: str) -> tuple[CaseFile, ...]:
     files: list[CaseFile] = []
     problems: list[Problem] = []
     for path in case_files(directory):
-        document = read_document(path.read_text(encoding="utf-8-sig"), f"{directory.name}/{path.name}")
+        name = f"{directory.name}/{path.name}"
+        document = read_document(read_text(path, name), name)
         found = list(document.problems) or _validated(document, files)
         problems += found or _unfit(files[-1], task)
     if problems:

@@ -68,6 +68,13 @@ def evaluate(
     return _write(ledger, store, record, judgements)
 
 
+def check_gates(project: ProjectFile) -> None:
+    """What can be known of the gates before there is a model. ConfigError or FunctionError when one is wrong."""
+    _metrics(project, gates_of(project.config))
+    if project.config.validation.cases is not None:
+        load_cases(project.root / project.config.validation.cases, _required(project.config).target.task)
+
+
 # --- evidence ------------------------------------------------------------------------------------
 
 

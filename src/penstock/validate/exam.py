@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from penstock.data import load_holdout, load_train
+from penstock.data import has_label, load_holdout, load_train
 from penstock.errors import PenstockError, UsageError
 from penstock.ledger import Ledger, SealedBundle
 from penstock.project import ProjectFile
@@ -142,8 +142,9 @@ def trained_until(project: ProjectFile, store: "Store", material: Material) -> d
     time, examples = config.data.time, config.data.examples or next(iter(config.data.datasets), "")
     if config.objective is None or time is None or examples not in material.sources:
         return None
-    labelled = pl.col(config.objective.target.column).is_not_null()
-    rows = store.scan(material.sources[examples]).filter(labelled)
+    target, rows = config.objective.target.column, store.scan(material.sources[examples])
+    labelled = has_label(target, rows.collect_schema()[target])
+    rows = rows.filter(labelled)
     if config.train and config.train.holdout.startswith("last"):
         held_out = store.scan(material.holdout).filter(labelled).select(pl.col(time).min()).collect()
         rows = rows.filter(pl.col(time) < held_out.item())

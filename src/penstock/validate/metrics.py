@@ -263,7 +263,7 @@ def custom_metric(function: "Function", goal: Goal = "none") -> Metric:
         def drawn(rows: npt.NDArray[np.intp]) -> float:
             try:
                 return number(sample.y[rows], sample.scores[rows])
-            except UserCodeError:  # a draw may lack a class that the whole sample has
+            except (UserCodeError, FunctionError):  # a draw may lack a class that the whole sample has
                 return float("nan")
 
         return weighted
