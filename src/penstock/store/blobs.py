@@ -91,7 +91,7 @@ class Blobs:
         for directory in sorted((self.root / "blobs").glob("??")):
             yield from sorted(path.name for path in directory.iterdir() if _DIGEST.fullmatch(path.name))
 
-    def put(self, data: bytes | memoryview) -> str:
+    def put(self, data: bytes) -> str:
         """Keep bytes; returns their digest. Bytes that are already there cost no write."""
         made = self.draft(data)
         if isinstance(made, Draft):
@@ -99,7 +99,7 @@ class Blobs:
             return made.digest
         return made
 
-    def draft(self, data: bytes | memoryview) -> Draft | str:
+    def draft(self, data: bytes) -> Draft | str:
         """Bytes on disk for a later `publish`, or their digest when they are already kept."""
         digest = digest_bytes(data)
         if self.keep(digest):

@@ -76,14 +76,14 @@ def cut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
         yield pl.concat(waiting, rechunk=False)
 
 
-def to_parquet(frame: pl.DataFrame) -> memoryview:
+def to_parquet(frame: pl.DataFrame) -> bytes:
     """Parquet bytes that depend on the rows alone."""
     # Chunks leak into the pages of nested columns; one chunk per column makes the bytes a function of the rows.
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(
         buffer, compression="zstd", compression_level=1, statistics=True, row_group_size=ROW_GROUP
     )
-    return buffer.getbuffer()
+    return buffer.getvalue()  # not getbuffer(): collecting a view and its buffer together crashes Python 3.12.1
 
 
 def scan(paths: Sequence[Path], schema: Schema) -> pl.LazyFrame:
