@@ -45,7 +45,8 @@ def test_a_ledger_that_is_damaged(root: Path, harm: object) -> None:
         code, output, errors = ends(*command, "-C", root)
         assert (code, output) == (1, "")
         assert errors == (
-            f"error: {ledger}: the file is not a whole SQLite database\n  next: restore it from a backup\n"
+            f"error: {ledger}: the file is not a whole SQLite database\n  next: stop every penstock process, "
+            "rm -f ledger.db-wal ledger.db-shm, then put a backup in its place\n"
         )
     assert document(invoke("status", "-C", root, "--json"))["error"] == "Damaged"
 
@@ -206,3 +207,46 @@ def test_an_error_in_a_users_metric_names_its_line(root: Path) -> None:
     failed = invoke("run", "-C", root)
     assert failed.exit_code == 2
     assert "pipeline.py:43: pipeline:mine gave None\n  expected: a number" in failed.stderr
+
+
+@pytest.mark.parametrize("words", ["trace", "train show"])
+def test_an_id_that_is_no_text_names_nothing(root: Path, words: str) -> None:
+    code, _, errors = ends(*words.split(), os.fsdecode(b"abcdef\xff"), "-C", root)
+    assert code == 2
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rows.xlsx", ".xlsx is no format of rows\n  expected: a file that ends in .csv or .parquet"),
+        ("rows.csv", "a CSV file cannot hold 'tags': each value is a List(String)"),
+    ],
+)
+def test_rows_that_a_file_cannot_hold(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "penstock.yaml").write_text('name: tags\ndata: {datasets: {tags: {source: "steps:tags"}}}\n')
+    (tmp_path / "steps.py").write_text(
+        "import polars as pl\n\ndef tags():\n    return pl.DataFrame({'tags': [['a']]})\n"
+    )
+    assert invoke("run", "-C", tmp_path).exit_code == 0
+    refused = invoke("data", "show", "tags", "-o", tmp_path / name, "-C", tmp_path)
+    assert refused.exit_code == 2
+    assert message in refused.stderr
+    assert not (tmp_path / name).exists()
+    assert invoke("data", "show", "tags", "-o", tmp_path / "rows.parquet", "-C", tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("words", ["monitor look", "improve tick"])
+def test_a_time_to_come_is_refused(root: Path, words: str) -> None:
+    refused = invoke(*words.split(), "--at", "9999-12-31", "-C", root)
+    assert refused.exit_code == 2
+    assert "9999-12-31 00:00 is still to come" in refused.stderr
+
+
+def test_a_training_that_gives_another_model_ends_with_1(root: Path) -> None:
+    source = root / "pipeline.py"
+    less = "import time; y = y[: 100 + time.time_ns() % 97]; X = X[: len(y)]"
+    replaced(source, ('print("fitting"', f'{less}; print("fitting"'))
+    assert invoke("run", "-C", root).exit_code in (0, 3)
+    again = invoke("reproduce", "2", "-C", root)
+    assert (again.exit_code, "another model" in again.stdout) == (1, True)

@@ -82,7 +82,7 @@ def test_3_a_model_that_the_gates_refuse(root: Path) -> None:
     refused = invoke("run", "-C", root)
     assert refused.exit_code == 3
     assert "✗ roc_auc at least 0.9999" in refused.stdout
-    assert "the gates refuse this model; it was not registered" in refused.stdout
+    assert "the gates refuse parcels@1 now; it stays registered" in refused.stdout
     assert invoke("validate", "show", "-C", root).exit_code == 3
 
 

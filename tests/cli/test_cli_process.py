@@ -14,6 +14,9 @@ import atexit, pathlib, threading, time
 import polars as pl
 
 
+kept = open("kept", "w")
+
+
 def late():
     time.sleep(0.5)
     pathlib.Path("thread").touch()
@@ -22,6 +25,7 @@ def late():
 def numbers():
     atexit.register(lambda: pathlib.Path("goodbye").touch())
     threading.Thread(target=late).start()
+    kept.write("not yet on disk")
     return pl.DataFrame({"x": [1, 2]})
 """
 
@@ -34,6 +38,7 @@ def test_what_a_users_function_leaves_to_the_end_is_done(tmp_path: Path) -> None
     assert "ingest numbers" in done.stdout
     assert (tmp_path / "goodbye").exists()
     assert (tmp_path / "thread").exists()
+    assert (tmp_path / "kept").read_text() == "not yet on disk"
 
 
 CALLS = [("--version", 0), ("no-such-command", 2), ("status", 2), ("run --json", 2)]
@@ -50,6 +55,15 @@ def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["version", "status", "no-such-command"])
+def test_without_any_output_it_ends_as_ever(tmp_path: Path, words: str) -> None:
+    command = f'exec "{sys.executable}" -m penstock {words} >&-'
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == (0 if words == "version" else 2)
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import toy
 
 from penstock import Project
 from penstock.deliver import refresh
-from penstock.deliver.serving_state import EndpointState, ServeDirectory, read_state, refused
+from penstock.deliver.serving_state import EndpointState, ServeDirectory, deploy, read_state, refused
 from penstock.errors import UsageError
 from penstock.ledger import Deployment, ModelVersion
 from penstock.serve import ServerProcess
@@ -164,3 +165,37 @@ def test_an_endpoint_with_a_new_name_is_given_what_is_in_production(project: Pro
     assert read_state(serve_directory(project)).endpoints["letters"].current.name == "parcels@1"
     with pytest.raises(UsageError, match="already in production"):
         renamed.promote("1")
+
+
+def test_a_rollback_goes_back_behind_a_new_name_of_the_endpoint(project: Project) -> None:
+    in_production(project)
+    root = project._workspace.project.root
+    Project.open(root, actor="ada", sets=["train.params.C=0.5"]).run()
+    renamed = Project.open(root, actor="ada", sets=["train.params.C=0.5", "deliver.endpoint=letters"])
+    project.promote("2", reason="better")
+    moved = renamed.promote("2", reason="a better name")
+    assert moved.deployment is not None
+    assert moved.deployment.reason == "a better name"
+    assert renamed.rollback().version.number == 1
+
+
+def test_a_draft_of_another_delivery_that_goes_away_is_no_error(project: Project) -> None:
+    in_production(project)
+    root, stop = serve_directory(project), threading.Event()
+    draft = root / "views" / ".other.draft"
+    draft.parent.mkdir(exist_ok=True)
+
+    def write() -> None:
+        while not stop.is_set():
+            draft.touch()
+            draft.unlink()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        present = read_state(root).endpoints["parcels"]
+        for _ in range(200):
+            deploy(root, "parcels", present, again=True)
+    finally:
+        stop.set()
+        writer.join()

@@ -204,3 +204,15 @@ def test_payloads_that_are_not_json_are_refused(trail):
     with pytest.raises((TypeError, ValueError, UsageError)), trail.write() as transaction:
         transaction.audit("promote", "m", actor="ada", payload={"x": float("nan")})
     assert json.dumps([str(found) for found in broken(trail)]) == "[]"
+
+
+def test_what_others_write_during_the_check_is_no_break(trail, monkeypatch):
+    def slow(memory):
+        known = remembered(memory)
+        with trail.write() as transaction:
+            transaction.audit("promote", "model:m@9", actor="bob")
+        return known
+
+    monkeypatch.setattr("penstock.ledger.audit_check.remembered", slow)
+    for _ in range(3):
+        assert broken(trail) == ()

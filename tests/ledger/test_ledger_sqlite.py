@@ -6,6 +6,9 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from penstock.errors import Damaged
 from penstock.ledger import Cursor, Ledger
 from penstock.ledger.records import utc_now
 
@@ -69,3 +72,15 @@ def test_a_backup_put_in_place_is_the_ledger_from_then_on(tmp_path: Path) -> Non
     put(ledger, "after")
     assert names(ledger) == {"before", "after"}
     assert names(Ledger.open(f"sqlite:///{file}")) == {"before", "after"}
+
+
+def test_a_backup_beside_the_log_of_the_file_before_is_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    ledger = Ledger.open(f"sqlite:///{file}")
+    put(ledger, "before")
+    ledger.close()
+    shutil.copy(file, tmp_path / "backup.db")
+    put(ledger, "lost")
+    os.replace(tmp_path / "backup.db", file)
+    with pytest.raises(Damaged, match=r"rm -f ledger.db-wal ledger.db-shm, then put a backup in its place"):
+        put(ledger, "after")

@@ -9,7 +9,7 @@ from msgspec import structs
 from production import answer, february, log, noon, outcomes, parts, told, values
 
 from penstock import Project
-from penstock.ledger import Cursor, SeriesPoint
+from penstock.ledger import Alert, Cursor, SeriesPoint
 from penstock.monitor.measuring import measure_windows
 
 QUALITY = {"roc_auc", "cost", "ece", "log_loss", "recall"}
@@ -152,6 +152,19 @@ def test_other_windows_are_measured_from_the_beginning(live: Project) -> None:
     with live._workspace.ledger.read() as reader:
         points = reader.find(SeriesPoint, metric="volume", model="*")
     assert len([p for p in points if p.window_end - p.window_start == timedelta(hours=12)]) == 4
+
+
+def test_an_alert_outlives_a_longer_window(live: Project) -> None:
+    rules = ("monitor.alerts=[{metric: volume, below: 100, min_n: 1}]", "improve.retrain.on=[]")
+    watched = with_settings(live, *rules)
+    log(watched, answer(watched, february(48)))
+    now = noon(1) + timedelta(days=80)
+    (opened,) = watched.monitor.look(now=now).opened
+    longer = with_settings(live, *rules, "monitor.window=1mo")
+    assert longer.monitor.look(now=now).resolved == ()
+    with live._workspace.ledger.read() as reader:
+        (alert,) = reader.find(Alert, id=opened.id)
+    assert (alert.state, alert.window_start.day) == ("firing", 1)
 
 
 def test_models_are_measured_apart_and_together(live: Project) -> None:

@@ -278,7 +278,7 @@ def test_a_variable_that_is_not_set_is_a_problem_only_where_it_is_used(tmp_path:
     text = FLIGHTS.replace("monitor: {window: 1h}", "ledger: ${NO_SUCH_URL}")
 
     assert load(tmp_path, text).config.ledger is None
-    assert load(tmp_path, text, environment="production", sets=["ledger=sqlite:///x"]).ledger_url == "sqlite:///x"
+    assert load(tmp_path, text, environment="production", sets=["ledger=sqlite:////x"]).ledger_url == "sqlite:////x"
     found = problems(tmp_path, text, environment="production")
     assert found == [
         "penstock.yaml:36:13: the environment variable NO_SUCH_URL is not set "
@@ -363,3 +363,15 @@ print([name for name in heavy if name in sys.modules])
     )
 
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_a_ledger_file_lies_where_the_project_is_not_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "penstock.yaml").write_text("name: p\nledger: sqlite:///mine.db\n")
+    monkeypatch.chdir(tmp_path / "below")
+    assert load_project(tmp_path).ledger_url == f"sqlite:///{tmp_path}/mine.db"
+    assert load_project(tmp_path, sets=["ledger=sqlite:////var/mine.db"]).ledger_url == "sqlite:////var/mine.db"
+    postgres = "postgresql://ada@host/mine"
+    assert load_project(tmp_path, sets=[f"ledger={postgres}"]).ledger_url == postgres

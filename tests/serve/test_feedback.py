@@ -36,6 +36,11 @@ def test_by_prediction_and_by_key() -> None:
     assert (by_key.endpoint, by_key.at) == ("delay", NOW)
 
 
+def test_what_is_null_is_not_there() -> None:
+    (record,) = read_feedback([{"prediction": new_id(), "key": None, "label": True, "at": None}], "d", BINARY, NOW)
+    assert (record.key, record.observed_at) == (None, None)
+
+
 def test_a_time_without_offset_is_utc() -> None:
     (record,) = read_feedback([{"key": "k", "label": True, "at": "2013-05-01T12:00:00"}], "delay", BINARY, NOW)
     assert record.observed_at == datetime(2013, 5, 1, 12, tzinfo=UTC)

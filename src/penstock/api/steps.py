@@ -27,6 +27,7 @@ from penstock.ledger import (
     SignOff,
     Transition,
     Version,
+    utc_now,
     verify_audit,
 )
 
@@ -302,11 +303,10 @@ class MonitorStep(StepApi):
     """Step 6: what happens in production."""
 
     def look(self, *, now: datetime | None = None) -> "Look":
-        """Compute the windows that are due, and open or resolve alerts."""
-        from penstock.ledger import utc_now
+        """Compute the windows that are due, and open or resolve alerts. UsageError for a time to come."""
         from penstock.monitor import look
 
-        return look(self._work.project, self._work.ledger, self._work.store, now=now or utc_now())
+        return look(self._work.project, self._work.ledger, self._work.store, now=_moment(now))
 
     def alerts(self, *, state: str | None = None) -> tuple[Alert, ...]:
         """Alerts, newest first; `state` is firing or resolved."""
@@ -364,11 +364,12 @@ class ImproveStep(StepApi):
         return feedback_file(self._work.project, self._work.ledger, self._work.store, Path(file))
 
     def tick(self, *, now: datetime | None = None) -> "Ticked":
-        """Look once and do what is due. Safe to call from several places at once: one acts."""
+        """Look once and do what is due. Safe to call from several places at once: one acts. UsageError for a time
+        to come.
+        """
         from penstock.improve import tick
-        from penstock.ledger import utc_now
 
-        return tick(self._work.project, self._work.ledger, self._work.store, now=now or utc_now())
+        return tick(self._work.project, self._work.ledger, self._work.store, now=_moment(now))
 
     def actions(self) -> tuple[Action, ...]:
         """What the loop has done, newest first."""
@@ -395,7 +396,15 @@ class AuditStep(StepApi):
             return verify_audit(reader, trusted=None if anybody else trusted)
 
 
+def _moment(given: datetime | None) -> datetime:
+    """The time to look as of: what is measured of a time to come would be false for good."""
+    now = utc_now()
+    if given is not None and given > now:
+        raise UsageError(f"{given:%Y-%m-%d %H:%M} is still to come", expected=f"not after {now:%Y-%m-%d %H:%M} UTC")
+    return given or now
+
+
 def _has_own_ledger(project: "ProjectFile") -> bool:
     """Whether the ledger is a file in the project's directory."""
     scheme, _, file = project.ledger_url.partition(":///")
-    return scheme.partition("+")[0] == "sqlite" and Path(file).resolve().is_relative_to(project.root.resolve())
+    return scheme == "sqlite" and Path(file).resolve().is_relative_to(project.root.resolve())

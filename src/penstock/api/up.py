@@ -78,15 +78,22 @@ def _wait(server: "ServerProcess", seconds: float) -> None:
 
 
 def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce) -> None:
+    """Whatever goes wrong in the loop, the server goes on answering."""
+    said = ""
     try:
         ticked = tick()
     except Conflict as error:
-        announce(f"another loop is at work: {error.what}")
-    except Exception as error:  # whatever goes wrong in the loop, the server goes on answering
-        announce(f"this look failed and will be tried again: {type(error).__name__}: {error}")
-    else:
-        if on_tick:
+        said = f"this look waits for the next: {error.what}"
+    except Exception as error:
+        said = f"this look failed and will be tried again: {type(error).__name__}: {error}"
+    try:
+        if said:
+            announce(said)
+        elif on_tick:
             on_tick(ticked)
+    except Exception as error:  # a full disk, a pipe that nobody reads
+        with suppress(OSError):
+            announce(f"this look could not be told: {type(error).__name__}: {error}")
 
 
 def _words(interval: timedelta) -> str:

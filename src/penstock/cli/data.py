@@ -23,12 +23,14 @@ from penstock.cli.shell import (
     when,
 )
 from penstock.digest import short
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
 app = group("data", "Step 2: datasets, contracts, versions.")
 
+EXPORTS = "a file that ends in .csv or .parquet"
 Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
 Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]
 
@@ -104,10 +106,15 @@ def show(
 
 def _export(rows: "pl.LazyFrame", output: Path) -> str:
     """Write every row, streaming."""
-    if output.suffix == ".csv":
-        rows.sink_csv(output)
-    else:
-        rows.sink_parquet(output)
+    import polars as pl
+
+    if output.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{output.suffix or 'no suffix'} is no format of rows", where=str(output), expected=EXPORTS)
+    for name, dtype in rows.collect_schema().items():
+        if output.suffix == ".csv" and (dtype.is_nested() or dtype == pl.Binary):
+            what = f"a CSV file cannot hold {name!r}: each value is a {dtype}"
+            raise UsageError(what, where=str(output), expected="a file that ends in .parquet")
+    rows.sink_csv(output) if output.suffix == ".csv" else rows.sink_parquet(output)
     return f"wrote {output}"
 
 

@@ -31,6 +31,7 @@ from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.pipeline import Turn
+    from penstock.train import Reproduction
 
 
 STEPS = ("objective", "data", "train", "validate", "deliver", "monitor", "improve")
@@ -104,7 +105,7 @@ def show_version(asked: bool) -> None:
     if asked:
         from penstock import __version__
 
-        sys.stdout.write(f"penstock {__version__}\n")
+        typer.echo(f"penstock {__version__}")
         raise typer.Exit
 
 
@@ -273,16 +274,17 @@ def reproduce(
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a run again from its record, and compare the models.
+    """Train a run again from its record, and compare the models. Ends with 1 when it gives another model.
 
     Example: penstock reproduce 4
     """
 
-    def again() -> object:
+    def again() -> "Reproduction":
         with spinner("training again from the record"):
             return project_at(where, environment).reproduce(run_id)
 
-    answer(again, render.reproduction, as_json)
+    found = answer(again, render.reproduction, as_json)
+    raise typer.Exit(0 if found.same else 1)
 
 
 @app.command()

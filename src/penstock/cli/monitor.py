@@ -91,6 +91,6 @@ def _predictions(found: Any) -> None:
     if found.height and found["label"].null_count() == found.height:  # a regression: its score is the answer
         columns.remove("label")
         names["score"] = "answer"
-        found = found.cast({"truth": float})
+        found = found.cast({"truth": float}, strict=False)
     rows = [[when(v) if isinstance(v, datetime) else v for v in row] for row in found.select(columns).rows()]
     table([names.get(name, name) for name in columns], rows, empty="no predictions yet: penstock serve")

@@ -5,7 +5,8 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BufferedRandom, BufferedWriter, IOBase, TextIOWrapper
 
 # What a command imports stays to its end: looking through it for garbage 700 objects at a time is wasted.
 GARBAGE = 50_000
@@ -16,9 +17,10 @@ def brief() -> Iterator[None]:
     """End the process as soon as everybody has said goodbye, with its memory as it is.
 
     Python would take apart every module that was loaded, which lasts longer than many a command does its work.
-    What threads, `atexit` and open files have to do is done first.
+    What threads and `atexit` have to do is done first, and open files are written out.
     """
     status = 1
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     gc.set_threshold(GARBAGE)
     atexit.register(lambda: _leave(status))  # first in, so last out
     try:
@@ -33,11 +35,12 @@ def brief() -> Iterator[None]:
 
 
 def _leave(status: int) -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, *_open_files()):
         try:
-            stream.flush()
-        except BrokenPipeError:
-            pass  # whoever read our output has seen enough
+            if not stream.closed:
+                stream.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # whoever read our output has seen enough; a file whose inside was taken out
         except OSError as error:
             if not status:
                 _unwritten(error)
@@ -45,5 +48,12 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
+def _open_files() -> Iterator[IOBase]:
+    """What the user's code has left open: Python would write it out when it takes the file apart."""
+    kinds = (TextIOWrapper, BufferedWriter, BufferedRandom)
+    return (one for one in gc.get_objects() if type(one) in kinds)
+
+
 def _unwritten(error: OSError) -> None:
-    os.write(2, f"error: the output could not be written: {error.strerror or error}\n".encode())
+    with suppress(OSError):
+        os.write(2, f"error: the output could not be written: {error.strerror or error}\n".encode())

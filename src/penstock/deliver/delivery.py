@@ -52,7 +52,7 @@ def promote(
     with ledger.read() as reader:
         replaced = in_production(reader, version.model) if state == "production" else None
     if replaced and replaced.number == version.number and not _served(project, replaced):
-        deployment = refresh(project, ledger, store, actor=actor)
+        deployment = refresh(project, ledger, store, actor=actor, reason=reason)
         return Promoted(replaced, state, None, deployment, follow(project, ledger, store))
     deployment = move_up(ledger, project, version, state, actor=actor, reason=reason)
     serving = follow(project, ledger, store) if deployment else None
@@ -72,8 +72,11 @@ def roll_back(
     return Promoted(version, "production", replaced, deployment, follow(project, ledger, store))
 
 
-def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -> Deployment | None:
-    """Give the endpoint what is in production, with the newest rows of its feature views. None when it has that."""
+def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str, reason: str = "") -> Deployment | None:
+    """Give the endpoint what is in production, with the newest rows of its feature views. None when it has that.
+
+    `reason` says why the endpoint gets a version that it does not answer with yet.
+    """
     _deliver(project, ledger, store)
     with ledger.read() as reader:
         version = in_production(reader, project.config.name)
@@ -86,14 +89,14 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str) -
     bundle = open_sealed(project, ledger, store, version.bundle)
     data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
     _views(project, store, bundle, data)  # rows that cannot be made are found before anything is decided
-    deployment = _decide_refresh(project, ledger, version, data, actor)
+    deployment = _decide_refresh(project, ledger, version, data, actor, reason)
     if deployment:
         follow(project, ledger, store)
     return deployment
 
 
 def _decide_refresh(
-    project: ProjectFile, ledger: Ledger, version: ModelVersion, data: Mapping[str, str], actor: str
+    project: ProjectFile, ledger: Ledger, version: ModelVersion, data: Mapping[str, str], actor: str, reason: str
 ) -> Deployment | None:
     """The next generation, if `version` is still in production."""
     endpoint = project.config.deliver.endpoint
@@ -103,7 +106,8 @@ def _decide_refresh(
             return None
         newest = transaction.find(Deployment, endpoint=endpoint, order_by="-generation", limit=1)
         new = not newest or newest[0].bundle != version.bundle
-        kind, reason = ("promote", f"in production, but not at {endpoint}") if new else ("refresh", NEWER)
+        kind = "promote" if new else "refresh"
+        reason = (reason or f"in production, but not at {endpoint}") if new else NEWER
         deployment = record_deployment(transaction, project, version, kind=kind, actor=actor, reason=reason)
         for commit in data.values():
             transaction.link(node("data", commit), node("deployment", deployment.id), "view")

@@ -257,10 +257,11 @@ def _evaluation(hop: Hop) -> Evaluation | None:
 
 def _previous(transaction: Transaction, project: ProjectFile, current: ModelVersion) -> ModelVersion:
     """What answered before the current version was promoted; a second rollback goes one further back."""
-    deployments = transaction.find(Deployment, endpoint=project.config.deliver.endpoint, order_by="-generation")
-    promoted = next((d.generation for d in deployments if d.kind == "promote" and d.bundle == current.bundle), 0)
-    for deployment in deployments:
-        if deployment.generation < promoted and deployment.bundle != current.bundle:
+    # at whichever endpoint: it may have been renamed since
+    deployments = transaction.find(Deployment, model=project.config.name, order_by="-at")
+    came = (i for i, one in enumerate(deployments) if one.kind == "promote" and one.bundle == current.bundle)
+    for deployment in deployments[next(came, len(deployments)) :]:
+        if deployment.bundle != current.bundle:
             found = transaction.get(ModelVersion, model=deployment.model, number=deployment.number)
             if found:
                 return found

@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -185,8 +185,9 @@ def _clear(directory: ServeDirectory, *states: ServingState) -> None:
     named = {directory.bundle(model.bundle) for model in models}
     named |= {directory.view(view, digest) for model in models for view, digest in model.views.items()}
     for path in [*(directory.root / "bundles").glob("*"), *(directory.root / "views").glob("*")]:
-        if path not in named and path.stat().st_mtime < time.time() - NEW_SECONDS:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # the draft of another delivery, which has its name now
+            if path not in named and path.stat().st_mtime < time.time() - NEW_SECONDS:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def write_view(root: Path, view: str, rows: "pl.DataFrame") -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.ledger.audit import GENESIS, Signing, digest_of, remembered
+from penstock.ledger.audit import GENESIS, End, digest_of, remembered
 from penstock.ledger.ledger import Reader
 from penstock.ledger.records import AuditEntry
 from penstock.signing import verify
@@ -43,10 +43,11 @@ def verify_audit(reader: Reader, *, trusted: Sequence[str] | None = None) -> Aud
     `trusted` are the public keys that may sign beside the one that the ledger was opened with; None means
     that any may. An end that was cut off is noticed where one of the keys that wrote is kept.
     """
+    end = remembered(reader.signing.memory) if reader.signing else None  # first: others may write meanwhile
     entries = reader.find(AuditEntry, order_by="seq")
     own = reader.signing.public() if reader.signing else None
     allowed = None if trusted is None else {own, *trusted}
-    broken = [*_broken_links(entries), *_broken_entries(entries, allowed), *_missing_end(entries, reader.signing)]
+    broken = [*_broken_links(entries), *_broken_entries(entries, allowed), *_missing_end(entries, end)]
     signers = dict(Counter(entry.public_key for entry in entries))
     return AuditCheck(len(entries), tuple(sorted(broken, key=lambda found: found.seq)), signers, own)
 
@@ -72,8 +73,7 @@ def _broken_entries(entries: Sequence[AuditEntry], allowed: Collection[str | Non
             yield Break(entry.seq, "the signature does not fit")
 
 
-def _missing_end(entries: Sequence[AuditEntry], signing: Signing | None) -> Iterator[Break]:
-    known = remembered(signing.memory) if signing else None
+def _missing_end(entries: Sequence[AuditEntry], known: End | None) -> Iterator[Break]:
     if known is None:
         return
     at_end = [entry for entry in entries if entry.seq == known.seq]

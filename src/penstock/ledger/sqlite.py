@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.errors import Damaged, PenstockError
@@ -14,6 +14,7 @@ from penstock.ledger.database import PATIENCE, Database, Session, busy, orphan, 
 from penstock.ledger.tables import REVISION
 
 _TABLES = Path(__file__).parent / "migrations" / "sqlite.sql"
+_NOWHERE = (0, 0)
 _TAKEN = {"SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
 
 
@@ -31,11 +32,12 @@ class SqliteSession(Session):
 
 @dataclass(frozen=True)
 class _Open:
-    """A connection, the process that opened it, and the file as it was then: its device and inode."""
+    """A connection, the process that opened it, and device and inode of the file and of its log when it was used."""
 
     connection: sqlite3.Connection
     process: int
     file: tuple[int, int]
+    log: tuple[int, int] = _NOWHERE
 
 
 class SqliteDatabase(Database):
@@ -117,7 +119,12 @@ class SqliteDatabase(Database):
         except BaseException:
             taken.connection.close()
             raise
-        self._idle.append(taken)
+        self._idle.append(replace(taken, log=_identity(self._log)))
+
+    @property
+    def _log(self) -> Path:
+        """SQLite's write-ahead log beside the file."""
+        return self.file.with_name(f"{self.file.name}-wal")
 
     def _take(self) -> _Open:
         for _ in range(len(self._idle)):
@@ -128,7 +135,11 @@ class SqliteDatabase(Database):
                 elif idle.file == _identity(self.file):
                     return idle
                 else:
+                    log = _identity(self._log)
                     idle.connection.close()
+                    if log != _NOWHERE and log == idle.log:
+                        what = "the file was replaced while the log of the one before lay beside it"
+                        raise Damaged(what, where=str(self.file), hint=_restoring(self.file))
         connection = self.connect()
         return _Open(connection, os.getpid(), _identity(self.file))
 
@@ -158,7 +169,7 @@ def _identity(file: Path) -> tuple[int, int]:
     try:
         found = file.stat()
     except FileNotFoundError:
-        return (0, 0)
+        return _NOWHERE
     return (found.st_dev, found.st_ino)
 
 
@@ -177,6 +188,11 @@ def _wal(connection: sqlite3.Connection) -> str | None:
         return None
 
 
+def _restoring(file: Path) -> str:
+    """How a backup is put in place: SQLite would mix it with the log of the file before."""
+    return f"stop every penstock process, rm -f {file.name}-wal {file.name}-shm, then put a backup in its place"
+
+
 def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
     name = getattr(error, "sqlite_errorname", "")
     if name in _TAKEN:
@@ -186,6 +202,6 @@ def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return busy(str(file))
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return Damaged("the file is not a whole SQLite database", where=str(file), hint="restore it from a backup")
+        return Damaged("the file is not a whole SQLite database", where=str(file), hint=_restoring(file))
     hint = f"ls -ld {file}" if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) else None
     return PenstockError(f"the ledger failed: {error}", where=str(file), hint=hint)

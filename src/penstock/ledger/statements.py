@@ -28,9 +28,9 @@ def count(table: Table, equals: Mapping[str, Any]) -> Statement:
 
 def starting(table: Table, column: str, prefix: str, limit: int) -> Statement:
     """Rows whose text begins with `prefix`; a range, so that the index is used."""
-    name = quote(table.column(column).name)
+    name, first = quote(column), encode(table.column(column), prefix)
     text = f"{_select(table)} WHERE {name} >= ? AND {name} < ? ORDER BY {name} LIMIT ?"
-    return text, [prefix, prefix + "\U0010ffff", limit]
+    return text, [first, f"{first}\U0010ffff", limit]
 
 
 def insert(table: Table) -> str:

@@ -45,13 +45,17 @@ def history(reader: Reader, config: Config, rule: AlertRule, now: datetime) -> l
     newest = reader.find(SeriesPoint, **of, order_by="-window_start", limit=1)
     if not newest:
         return []
-    subjects = reader.count(SeriesPoint, **of, window_start=newest[0].window_start)
-    limit = subjects * (rule.windows + LOOK_BACK)
-    points = reader.find(SeriesPoint, **of, order_by="-window_start", limit=limit)
-    every = config.monitor.window
-    # points of windows of another length are from before `monitor.window` was changed
-    over = {(window.start, window.end) for window in windows_of({p.window_start for p in points}, every)}
-    return [p for p in points if (p.window_start, p.window_end) in over and p.window_end <= now]
+    wanted = rule.windows + LOOK_BACK
+    limit = wanted * reader.count(SeriesPoint, **of, window_start=newest[0].window_start)
+    while True:
+        points = reader.find(SeriesPoint, **of, order_by="-window_start", limit=limit)
+        # points of windows of another length are from before `monitor.window` was changed
+        windows = windows_of({p.window_start for p in points}, config.monitor.window)
+        over = {(window.start, window.end) for window in windows if window.over(now)}
+        found = [p for p in points if (p.window_start, p.window_end) in over]
+        if len(points) < limit or len({p.window_start for p in found}) >= wanted:
+            return found
+        limit *= 4
 
 
 def metric_of(config: Config, rule: AlertRule) -> str:

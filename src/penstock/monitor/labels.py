@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -105,7 +106,5 @@ def _newest(feedback: pl.DataFrame, name: str, by: str) -> pl.DataFrame:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False
+    value = pl.Series([text]).cast(pl.Float64, strict=False).item()  # Python's float() takes more, such as 1_000
+    return value is not None and isfinite(value)

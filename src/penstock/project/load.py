@@ -51,10 +51,13 @@ class ProjectFile:
 
     @property
     def ledger_url(self) -> str:
-        """The ledger's SQLAlchemy URL. It may hold a password: never print it."""
-        if self.config.ledger is not None:
-            return self.config.ledger.get_secret_value()
-        return f"sqlite:///{self.home / 'ledger.db'}"
+        """The ledger's database; an SQLite file by its whole path. It may hold a password: never print it."""
+        if self.config.ledger is None:
+            return f"sqlite:///{self.home / 'ledger.db'}"
+        given = self.config.ledger.get_secret_value()
+        scheme, file = given.partition(":///")[::2]
+        is_file = scheme.partition("+")[0] == "sqlite" and file not in ("", ":memory:")
+        return f"sqlite:///{self.root / file}" if is_file else given
 
     @property
     def signing_key(self) -> FilePath:

@@ -76,7 +76,7 @@ def _known_fields(row: Row, _: Truth) -> Iterator[_Finding]:
 def _names_an_example(row: Row, _: Truth) -> Iterator[_Finding]:
     if row.get("prediction") is None and row.get("key") is None:
         yield "prediction", "missing", "the id of a prediction, or `key`"
-    if not _scalar(row.get("key", "")):
+    if row.get("key") is not None and not _scalar(row["key"]):
         yield "key", "not a text or a number", "the value of the request's key column"
 
 
