@@ -59,6 +59,8 @@ rule: []
         ("{type: Date, max: soon}", "'soon' is not Date"),
         ("{type: String, min: 3}", "a String column has no bounds"),
         ('{type: Float64, min: "nan"}', "nan is not a finite number"),
+        ("{type: Int64, min: 5, max: 3}", "5 is more than `max`, 3: no value is between them"),
+        ("{type: Date, min: 2024-01-02, max: 2024-01-01}", "2024-01-02 is more than `max`"),
         ("{type: Int64, values: [1, two]}", "not all of them are Int64"),
         ("{type: Int64, pattern: x}", "a Int64 column has no pattern"),
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),

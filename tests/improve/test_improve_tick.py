@@ -9,7 +9,7 @@ from penstock import Project
 from penstock.deliver.promotion import move_up
 from penstock.deliver.serving_state import read_state
 from penstock.errors import ContractBroken, UserCodeError
-from penstock.improve import retraining
+from penstock.improve import Ticked, retraining, tick
 from penstock.improve.retraining import begin
 from penstock.improve.triggers import Due
 
@@ -206,13 +206,18 @@ def test_a_full_disk_waits_its_hour_too(challenge: Project, monkeypatch: pytest.
 
 def test_a_schedule_goes_by_the_given_time(challenge: Project) -> None:
     monthly = reopened(challenge, "improve.retrain={on: [{every: 30d}], cooldown: 1d}", "monitor.alerts=[]")
-    assert monthly.tick(now=datetime.now(UTC)).due == ()
-    later = datetime.now(UTC) + timedelta(days=30)
-    ticked = monthly.tick(now=later)
-    assert ticked.action is not None
-    assert ticked.action.trigger == "every 30d"
-    assert monthly.tick(now=later + timedelta(days=29)).due == ()
-    assert [one.trigger for one in monthly.tick(now=later + timedelta(days=30)).due] == ["every 30d"]
+    work = monthly._workspace
+
+    def ticked(days: int) -> Ticked:  # a project's own tick refuses a time to come
+        now = datetime.now(UTC) + timedelta(days=days)
+        return tick(work.project, work.ledger, work.store, now=now)
+
+    assert ticked(0).due == ()
+    action = ticked(30).action
+    assert action is not None
+    assert action.trigger == "every 30d"
+    assert ticked(59).due == ()
+    assert [one.trigger for one in ticked(60).due] == ["every 30d"]
 
 
 def test_feedback_can_be_what_retraining_waits_for(challenge: Project) -> None:

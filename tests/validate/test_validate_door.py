@@ -19,7 +19,8 @@ def test_opening_the_door_loads_nothing_heavy() -> None:
 def test_metrics_need_no_scikit_learn() -> None:
     script = (
         "import sys, numpy as np\n"
-        "from penstock.validate import METRICS, Sample, interval\n"
+        "from penstock.validate import METRICS, Sample\n"
+        "from penstock.validate.measuring import interval\n"
         "interval(METRICS['pr_auc'], Sample('binary', np.array([0., 1.]), np.array([0.2, 0.7])))\n"
         "print('sklearn' in sys.modules, 'scipy' in sys.modules)"
     )

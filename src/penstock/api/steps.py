@@ -389,7 +389,8 @@ class AuditStep(StepApi):
         """Check the chain, the signatures, and who signed.
 
         In a ledger file of the project only the project's key and those that are `trusted` may sign. A ledger
-        elsewhere may be that of others too: there any key may unless some are trusted, and `signers` says which did.
+        elsewhere may be written from several machines, each with its key: there any key may unless some are trusted,
+        and `signers` says which did.
         """
         anybody = not trusted and not _has_own_ledger(self._work.project)
         with self._work.ledger.read() as reader:

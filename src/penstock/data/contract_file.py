@@ -88,6 +88,8 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
     for side in ("min", "max"):
         if (value := getattr(column, side)) is not None and (what := _raised(bound, column, value)):
             yield (*path, side), what, None
+    if _turned(column):
+        yield (*path, "min"), f"{column.min} is more than `max`, {column.max}: no value is between them", None
     if column.values is not None and (_raised(allowed, column) or allowed(column).null_count()):
         yield (*path, "values"), f"not all of them are {column.type}", None
     if column.pattern is not None and not isinstance(dtype, pl.String):
@@ -124,6 +126,12 @@ def _looks_around(expression: pl.Expr) -> bool:
     # meta.is_row_separable() looks at the outermost operation only (Polars 2.1)
     text = expression.meta.serialize(format="json")
     return any(mark in text for mark in ('"Agg":', '"Over":', '"expr":"Len"'))
+
+
+def _turned(column: Column) -> bool:
+    """Whether `min` is more than `max`; what is no bound at all is told by itself."""
+    bounds = [value for value in (column.min, column.max) if value is not None and not _raised(bound, column, value)]
+    return len(bounds) == 2 and bool(pl.select(bound(column, bounds[0]) > bound(column, bounds[1])).item())
 
 
 def _matches(pattern: str) -> None:

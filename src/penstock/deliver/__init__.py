@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.deliver.delivery import Promoted, follow, promote, refresh, roll_back
-    from penstock.deliver.promotion import approve, lacks, required_roles
-    from penstock.deliver.registry import STATES, find_version, in_production, register
+    from penstock.deliver.promotion import approve, lacks
+    from penstock.deliver.registry import find_version, in_production, register
 
 __all__ = [
-    "STATES",
     "Promoted",
     "approve",
     "find_version",
@@ -25,14 +24,13 @@ __all__ = [
     "promote",
     "refresh",
     "register",
-    "required_roles",
     "roll_back",
 ]
 
 _MODULES = {
     "delivery": ("Promoted", "follow", "promote", "refresh", "roll_back"),
-    "promotion": ("approve", "lacks", "required_roles"),
-    "registry": ("STATES", "find_version", "in_production", "register"),
+    "promotion": ("approve", "lacks"),
+    "registry": ("find_version", "in_production", "register"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -204,7 +204,8 @@ def _window(look: Look) -> Remarked:
         ((name, (unit, days)) for name, (unit, days) in WINDOWS.items() if pace * days >= MIN_ROWS),
         ("1mo", WINDOWS["1mo"]),
     )
-    rows = f"the file has about {measured(round(pace * days))} rows a {unit}"
+    count = f"about {measured(round(pace * days))} rows" if pace * days >= 1 else "less than one row"
+    rows = f"the file has {count} a {unit}"
     return name, f"{rows}; a {unit} with fewer than 100 answers (`min_n`) opens no alert"
 
 

@@ -38,14 +38,13 @@ from penstock.project.config import (
 from penstock.project.document import Document, as_written, read_document, read_text
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
-from penstock.project.metrics import METRICS, MONITORED, metric_names
+from penstock.project.metrics import METRICS
 from penstock.project.schema import json_schema
 from penstock.project.sources import code_digest, project_sources
 
 __all__ = [
     "FILE_NAME",
     "METRICS",
-    "MONITORED",
     "AlertRule",
     "Approvals",
     "Bound",
@@ -81,7 +80,6 @@ __all__ = [
     "json_schema",
     "load_function",
     "load_project",
-    "metric_names",
     "parse_duration",
     "project_sources",
     "read_document",

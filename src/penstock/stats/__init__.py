@@ -19,13 +19,10 @@ if TYPE_CHECKING:
         delong,
         delong_paired,
         difference,
-        midranks,
         more_rows,
-        normal,
         poisson_draws,
         quantile,
         wilson,
-        z_of,
     )
     from penstock.stats.profile import Column, LevelColumn, Moments, NumericColumn, Profile, missing_rate
 
@@ -44,15 +41,12 @@ __all__ = [
     "delong_paired",
     "difference",
     "drift",
-    "midranks",
     "missing_rate",
     "more_rows",
-    "normal",
     "poisson_draws",
     "psi",
     "quantile",
     "wilson",
-    "z_of",
 ]
 
 _MODULES = {

@@ -11,7 +11,6 @@ libraries are loaded; two models from one recipe can differ by it alone, and `re
 """
 
 from penstock.train.code import commit_of
-from penstock.train.environment import capture, differences
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.reproduce import TOLERANCE, Reproduction, reproduce
 from penstock.train.run import RunResult, check_training, find_run, reap, train
@@ -22,10 +21,8 @@ __all__ = [
     "Reproduction",
     "RunResult",
     "Tables",
-    "capture",
     "check_training",
     "commit_of",
-    "differences",
     "find_run",
     "reap",
     "reproduce",

@@ -14,16 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.validate.cases import Case, CaseResult, case_files, cases_digest, load_cases, same_label
+    from penstock.validate.cases import Case, CaseResult, load_cases
     from penstock.validate.evaluation import Evaluated, check_gates, evaluate
     from penstock.validate.exam import is_fresh, open_sealed
-    from penstock.validate.gates import Gate, gates_digest, gates_of, judged_by
+    from penstock.validate.gates import Gate, gates_of, judged_by
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
-    from penstock.validate.measuring import Metric, Sample, interval, intervals, measure, paired_difference
+    from penstock.validate.measuring import Metric, Sample, measure
     from penstock.validate.metrics import METRICS, custom_metric, metrics_for
     from penstock.validate.model_card import card
-    from penstock.validate.samples import baseline_of, decide_threshold, sample_of, truth
-    from penstock.validate.slices import Groups, cut, cut_all
+    from penstock.validate.samples import decide_threshold
+    from penstock.validate.slices import Groups
 
 __all__ = [
     "METRICS",
@@ -36,20 +36,12 @@ __all__ = [
     "Judgement",
     "Metric",
     "Sample",
-    "baseline_of",
     "card",
-    "case_files",
-    "cases_digest",
     "check_gates",
     "custom_metric",
-    "cut",
-    "cut_all",
     "decide_threshold",
     "evaluate",
-    "gates_digest",
     "gates_of",
-    "interval",
-    "intervals",
     "is_fresh",
     "judge",
     "judged_by",
@@ -57,24 +49,20 @@ __all__ = [
     "measure",
     "metrics_for",
     "open_sealed",
-    "paired_difference",
-    "same_label",
-    "sample_of",
-    "truth",
     "verdict",
 ]
 
 _MODULES = {
-    "cases": ("Case", "CaseResult", "case_files", "cases_digest", "load_cases", "same_label"),
+    "cases": ("Case", "CaseResult", "load_cases"),
     "evaluation": ("Evaluated", "check_gates", "evaluate"),
     "exam": ("is_fresh", "open_sealed"),
-    "gates": ("Gate", "gates_digest", "gates_of", "judged_by"),
+    "gates": ("Gate", "gates_of", "judged_by"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
-    "measuring": ("Metric", "Sample", "interval", "intervals", "measure", "paired_difference"),
+    "measuring": ("Metric", "Sample", "measure"),
     "metrics": ("METRICS", "custom_metric", "metrics_for"),
     "model_card": ("card",),
-    "samples": ("baseline_of", "decide_threshold", "sample_of", "truth"),
-    "slices": ("Groups", "cut", "cut_all"),
+    "samples": ("decide_threshold",),
+    "slices": ("Groups",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

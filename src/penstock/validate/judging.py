@@ -330,5 +330,6 @@ def _ms(seconds: float) -> str:
 
 
 def _age(age: timedelta) -> str:
-    unit = timedelta(days=1) if age >= timedelta(days=2) else timedelta(minutes=1)
+    units = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1))
+    unit = next((unit for unit in units if age >= 2 * unit), units[-1])
     return format_duration(round(age / unit) * unit) if age >= timedelta(minutes=1) else "less than a minute"
