@@ -64,6 +64,7 @@ rule: []
         ("{type: Int64, values: [1, two]}", "not all of them are Int64"),
         ("{type: Int64, pattern: x}", "a Int64 column has no pattern"),
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),
+        ("{type: String, decimal: ','}", "a String column has no decimal mark"),
         ("{type: Int64, format: '%d'}", "a Int64 column has no format"),
     ],
 )

@@ -34,7 +34,6 @@ def inferred(*values: str | None) -> tuple[str, str | None, tuple[str, ...]]:
         (("1", "x"), ("String", None, ())),
         (("007", "8"), ("String", None, ())),
         (("12345678901234567890", "1"), ("String", None, ())),
-        (("1,5", "2"), ("String", None, ())),
         (("", None), ("String", None, ())),
         (("NA", "NA"), ("String", None, ())),
         ((), ("String", None, ())),
@@ -42,6 +41,32 @@ def inferred(*values: str | None) -> tuple[str, str | None, tuple[str, ...]]:
 )
 def test_types_of_text(values: tuple[str | None, ...], expected: tuple[str, str | None, tuple[str, ...]]) -> None:
     assert inferred(*values) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("1,5", "2"), ("Float64", ",")),
+        (("1.234,5", "0,25", "-7"), ("Float64", ",")),
+        (("1.234.567", "1.234"), ("Int64", ",")),
+        (("1\u202f234,5", "12"), ("Float64", ",")),
+        (("1,234.5", "12"), ("Float64", ".")),
+        (("1,234,567", "12"), ("Int64", ".")),
+        (("1'234", "12"), ("Int64", ".")),
+        (("1.234", "2.5"), ("Float64", None)),
+        (("1,234", "12"), ("String", None)),  # a thousand, or a little more than one
+        (("1,5", "1.5"), ("String", None)),
+        (("12,34,567", "1"), ("String", None)),
+        (("1,5", "NA"), ("Float64", ",")),
+    ],
+)
+def test_numbers_that_people_wrote(values: tuple[str, ...], expected: tuple[str, str | None]) -> None:
+    rows = pl.DataFrame({"x": list(values)})
+    found = infer_contract(rows, text=True)
+    column = found.contract.columns["x"]
+    assert (column.type, column.decimal) == expected
+    assert parse_contract(found.text) == found.contract
+    assert check(found.contract, rows, text=True).ok
 
 
 def test_a_late_value_counts_too() -> None:

@@ -47,6 +47,34 @@ def test_parsed(text: str | None, type_name: str, value: object) -> None:
     assert parse(text, type_name) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "mark", "value"),
+    [
+        ("1.234,5", ",", 1234.5),
+        ("-12,5", ",", -12.5),
+        ("1\u00a0234", ",", 1234.0),
+        ("1,5E+03", ",", 1500.0),
+        ("1,234.5", ".", 1234.5),
+        ("1'234.5", ".", 1234.5),
+        ("12.34,5", ",", None),
+        ("1.5", ",", None),
+        ("1,5", ".", None),
+        ("1,", ",", None),
+        (",5", ",", None),
+        ("--1", ",", None),
+    ],
+)
+def test_a_decimal_mark(text: str, mark: str, value: float | None) -> None:
+    assert parse(text, "Float64", decimal=mark) == value
+
+
+@given(st.floats(-1e12, 1e12).map(lambda number: round(number, 2)))
+def test_a_number_comes_back_whoever_wrote_it(number: float) -> None:
+    english = f"{number:,.2f}"
+    german = english.translate(str.maketrans(",.", ".,"))
+    assert parse(english, "Float64", decimal=".") == parse(german, "Float64", decimal=",") == number
+
+
 def test_a_format_and_words_for_no_value() -> None:
     assert parse("28/02/2013", "Date", format="%d/%m/%Y") == date(2013, 2, 28)
     assert parse("2013-02-28", "Date", format="%d/%m/%Y") is None

@@ -31,6 +31,8 @@ class Column(Section):
     pattern  a regular expression that is found in every value; ^ and $ tie it to the ends
     missing  texts that mean "no value" in a text file, beside the empty one
     format   how a date or time is written in a text file, when not as ISO 8601 says
+    decimal  the mark before the fraction of a number that people wrote: 1.234,5 with ",", 1,234.5 with "."; groups of
+             three digits may also stand apart by a blank or an apostrophe. Without it a number is as programs write it
     """
 
     type: str
@@ -44,6 +46,7 @@ class Column(Section):
     unique: bool = False
     missing: Names = ()
     format: str | None = None
+    decimal: Literal[".", ","] | None = None
 
 
 class Rule(Section):

@@ -98,6 +98,8 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
         yield (*path, "pattern"), f"not a regular expression: {what}", None
     if column.format and not (dtype.is_temporal() and readable(column.type)):
         yield (*path, "format"), f"a {column.type} column has no format", "a Date, Time or Datetime"
+    if column.decimal and not dtype.is_numeric():
+        yield (*path, "decimal"), f"a {column.type} column has no decimal mark", "a number, such as Float64"
 
 
 def _rule_faults(contract: Contract) -> Iterator[Fault]:

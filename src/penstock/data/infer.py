@@ -27,6 +27,7 @@ CANDIDATES = (
     Column(type="Boolean"),
     Column(type="Int64"),
     Column(type="Float64"),
+    *(Column(type=number, decimal=mark) for mark in (".", ",") for number in ("Int64", "Float64")),
     Column(type="Date"),
     Column(type="Datetime[us]"),
     Column(type="Datetime[us, UTC]"),
@@ -98,10 +99,17 @@ def _likely(head: pl.LazyFrame, names: Sequence[str]) -> dict[str, list[Column]]
     tests = {str(number): _misfits(pl.col("cell"), candidate) for number, candidate in enumerate(CANDIDATES)}
     counted = cells.select("column", **tests).group_by("column").sum()
     wrong = {names[int(position)]: counts for position, *counts in counted.iter_rows()}
-    return {
-        name: [one for one, count in zip(CANDIDATES, wrong.get(name, repeat(0)), strict=False) if count == 0]
+    fitting = (
+        [one for one, count in zip(CANDIDATES, wrong.get(name, repeat(0)), strict=False) if count == 0]
         for name in names
-    }
+    )
+    return dict(zip(names, map(_plainest, fitting), strict=True))
+
+
+def _plainest(fitting: list[Column]) -> list[Column]:
+    """Without the numbers that people write, where all are as programs write them: those read the same."""
+    plain = any(one.type == "Float64" and one.decimal is None for one in fitting)
+    return [one for one in fitting if not (plain and one.decimal)] if len(fitting) < len(CANDIDATES) else fitting
 
 
 def _surviving(frame: pl.LazyFrame, candidates: Mapping[str, Sequence[Column]]) -> dict[str, list[Column]]:
@@ -146,13 +154,24 @@ def _missing_words(frame: pl.LazyFrame, names: Sequence[str]) -> dict[str, tuple
 
 
 def _chosen(fitting: Sequence[Column], missing: tuple[str, ...]) -> Column:
-    # day first or month first: as long as both fit, nobody knows
     first = fitting[0] if fitting else None
-    ambiguous = first is not None and first.format is not None and len(fitting) > 1
+    ambiguous = first is not None and (_which_day(first, fitting) or _which_mark(first, fitting))
     nothing = len(fitting) == len(CANDIDATES)
     if first is None or ambiguous or nothing:
         return Column(type="String")
     return first.model_copy(update={"missing": missing})
+
+
+def _which_day(first: Column, fitting: Sequence[Column]) -> bool:
+    """Day first or month first: as long as both fit, nobody knows."""
+    return first.format is not None and len(fitting) > 1
+
+
+def _which_mark(first: Column, fitting: Sequence[Column]) -> bool:
+    """1,234 is a thousand or a little more than one. A whole number by either mark has none, and is the same."""
+    marks = {one.decimal for one in fitting}
+    whole = sum(one.type == "Int64" for one in fitting)
+    return first.decimal is not None and len(marks) > 1 and whole < len(marks)
 
 
 # --- what the rows show --------------------------------------------------------------------------
@@ -219,6 +238,7 @@ def _settings(column: Column) -> str:
     settings = [f"type: {quoted(column.type)}", f"nullable: {str(column.nullable).lower()}"]
     settings += [f"missing: [{', '.join(map(quoted, column.missing))}]"] if column.missing else []
     settings += [f"format: {quoted(column.format)}"] if column.format else []
+    settings += [f"decimal: {quoted(column.decimal)}"] if column.decimal else []
     return "{" + ", ".join(settings) + "}"
 
 

@@ -3,6 +3,7 @@
 A value that is there and does not parse becomes null; the caller, who still has the text, sees the difference.
 """
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -14,6 +15,7 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False}
 DATE = ("%Y-%m-%d",)
 NAIVE = ("%Y-%m-%d %H:%M:%S%.f",)
 AWARE = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
+GROUPS = {",": r"[.\s']", ".": r"[,\s']"}  # what may stand between three digits and three, by the decimal mark
 CLOCK = ("%H:%M:%S%.f", "%H:%M")
 
 
@@ -28,7 +30,7 @@ def parsed(raw: pl.Expr, column: Column) -> pl.Expr:
     dtype = dtype_of(column.type)
     cell = present(raw, column)
     if dtype.is_numeric():
-        return cell.cast(dtype, strict=False)
+        return _plain_number(cell, column).cast(dtype, strict=False)
     if isinstance(dtype, pl.Boolean):
         return cell.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
     if isinstance(dtype, pl.Date):
@@ -44,6 +46,17 @@ def readable(type_name: str) -> bool:
     """Whether values of this type can be read from text."""
     dtype = dtype_of(type_name)
     return dtype.is_numeric() or isinstance(dtype, pl.String | pl.Boolean | pl.Date | pl.Datetime | pl.Time)
+
+
+def _plain_number(cell: pl.Expr, column: Column) -> pl.Expr:
+    """The text of a number as programs write it; null where it is none with the column's decimal mark."""
+    if column.decimal is None:
+        return cell
+    groups = GROUPS[column.decimal]
+    mark = re.escape(column.decimal)
+    number = rf"^[+-]?(?:\d+|\d{{1,3}}(?:{groups}\d{{3}})+)(?:{mark}\d+)?(?:[eE][+-]?\d+)?$"
+    plain = cell.str.replace_all(groups, "").str.replace(column.decimal, ".", literal=True)
+    return pl.when(cell.str.contains(number)).then(plain)
 
 
 def _datetime(cell: pl.Expr, dtype: pl.Datetime, column: Column) -> pl.Expr:
