@@ -11,7 +11,7 @@ def test_a_draft_from_a_hostile_csv(tmp_path) -> None:
     draft = draft_file(path, keys=["id"])
     assert {name: column.type for name, column in draft.contract.columns.items()} == {
         "id": "Int64",
-        "Größe (cm)": "String",
+        "Größe (cm)": "Float64",
         "mixed": "String",
         "empty": "String",
         "weiß": "String",

@@ -16,7 +16,6 @@ SEVERAL = 20  # rows from which on "a different text in each row" says something
 IDENTIFIES = re.compile(
     r"(^|[_\s.-])(id|key|uuid|guid|nr|no|number|code|index)$|[a-z](Id|ID|Key|Code|Number)$|^(id|uuid)", re.IGNORECASE
 )
-DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
 
 
 @dataclass(frozen=True)
@@ -46,29 +45,22 @@ class Columns:
 class Repairs:
     """What has to be put right in the file's rows.
 
-    commas    columns of numbers written like 1.234,5
     mixed     columns of numbers with some texts between them, which count as missing
     decimals  columns of exact decimals, which become ordinary numbers
     unknown   texts by which a target of text says that it is not known
     """
 
     target: str = ""
-    commas: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
     decimals: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.commas or self.mixed or self.decimals or self.unknown)
+        return bool(self.mixed or self.decimals or self.unknown)
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """`frame` put right."""
-        text = (
-            pl.col(name).str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-            for name in self.commas
-        )
         return frame.with_columns(
-            *(one.str.strip_chars().cast(pl.Float64, strict=False) for one in text),
             *(pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in self.mixed),
             *(pl.col(name).cast(pl.Float64) for name in self.decimals),
             *([pl.col(self.target).replace(dict.fromkeys(self.unknown))] if self.unknown else []),
@@ -78,11 +70,9 @@ class Repairs:
 def find_repairs(frame: pl.DataFrame, target: str) -> Repairs:
     """The columns that are numbers in disguise, and what stands for "not known" in the target."""
     kinds = {name: _disguise(frame[name]) for name in frame.columns}
-    named = {
-        kind: tuple(name for name, one in kinds.items() if one == kind) for kind in ("commas", "mixed", "decimals")
-    }
+    named = {kind: tuple(name for name, one in kinds.items() if one == kind) for kind in ("mixed", "decimals")}
     goal = frame[target]
-    hidden = goal.dtype == pl.String and target not in (*named["commas"], *named["mixed"])
+    hidden = goal.dtype == pl.String and target not in named["mixed"]
     unknown = goal.unique().drop_nulls().sort().to_list() if hidden else []
     return Repairs(target, **named, unknown=tuple(text for text in unknown if text.strip() in UNKNOWN))
 
@@ -96,8 +86,6 @@ def _disguise(column: pl.Series) -> str | None:
     cells = cells.filter(~cells.str.to_lowercase().is_in(list(NO_VALUE)))
     if not len(cells):
         return None
-    if cells.str.contains(DECIMAL_COMMA).all() and cells.str.contains(",", literal=True).any():
-        return "commas"
     # 007 and account numbers are names: as numbers they would lose digits
     numbers = cells.cast(pl.Float64, strict=False).is_not_null() & ~cells.str.contains(r"^[+-]?(0\d|\d{16})")
     share = numbers.sum() / len(cells)

@@ -35,6 +35,8 @@ TREES = {
     "regression": "HistGradientBoostingRegressor",
 }
 
+MARKS = {",": "decimal commas", ".": "groups of thousands"}
+
 Remarked = tuple[str, str]  # a setting, and why it is so
 
 
@@ -111,7 +113,7 @@ def _settings(look: Look) -> dict[str, Any]:
     thresholds = _thresholds(goal)
     enough = look.judged >= JUDGED
     window, window_why = _window(look)
-    lists = {"COMMAS": look.repairs.commas, "MIXED": look.repairs.mixed, "DECIMALS": look.repairs.decimals}
+    lists = {"MIXED": look.repairs.mixed, "DECIMALS": look.repairs.decimals}
     lists |= {
         "UNKNOWN": look.repairs.unknown,
         "NUMBERS": columns.numbers,
@@ -230,8 +232,9 @@ def _notes(look: Look) -> Iterator[str]:
         yield f"Left out: {'; '.join(f'{name!r} {reason}' for name, reason in list(columns.left_out.items())[:8])}."
     if len(columns.left_out) > 8:
         yield f"{len(columns.left_out) - 8} more columns are left out; penstock.yaml lists them with the reason."
-    for name in look.repairs.commas:
-        yield f"{name!r} has decimal commas: pipeline.py makes numbers of them."
+    for name, column in look.draft.contract.columns.items():
+        if column.decimal:
+            yield f"{name!r} has {MARKS[column.decimal]}: its contract says how they are read."
     for name in look.repairs.mixed:
         yield f"{name!r} holds texts between its numbers: they count as missing."
     copies = frame.height - frame.n_unique()
