@@ -3,7 +3,9 @@ import gzip
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -115,6 +117,17 @@ def test_parquet_has_types(tmp_path: Path) -> None:
     assert rows(raw) == [(1, 1), (2, 2)]
 
 
+@pytest.mark.parametrize("name", ["a.arrow", "a.feather", "a.ipc"])
+@pytest.mark.parametrize("compression", ["uncompressed", "zstd"])
+def test_arrow_has_types(tmp_path: Path, name: str, compression: Any) -> None:
+    frame = pl.DataFrame({"id": [1, 2], "at": [datetime(2024, 1, 1), None], "kind": ["a", "b"]})
+    frame.write_ipc(tmp_path / name, compression=compression)
+    (raw,) = read(tmp_path, name)
+    assert not raw.text
+    assert raw.schema == frame.schema
+    assert raw.rows.drop("__row__").collect().equals(frame)
+
+
 def test_a_file_that_is_not_parquet(tmp_path: Path) -> None:
     with pytest.raises(ContractBroken, match="cannot be read"):
         list(read(tmp_path, "a.parquet", b"no parquet at all"))
@@ -220,6 +233,7 @@ def test_what_pythons_csv_writes_is_read_back(
         ("prose.csv", b"x" * 300 + b",b\n1,2\n", "has 300 characters"),
         ("long.csv", b"x" * 70_000 + b",b\n1,2\n", "the first line has more than 65,536 characters"),
         ("noise.parquet", b"PAR1" + bytes(200), "it is cut off, damaged or of another kind"),
+        ("noise.arrow", b"ARROW1\0\0" + bytes(200), "it is cut off, damaged or of another kind"),
     ],
 )
 def test_a_file_that_is_not_what_it_seems(tmp_path: Path, name: str, content: bytes, message: str) -> None:

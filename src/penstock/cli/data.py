@@ -176,7 +176,7 @@ def _version(found: Any) -> None:
 
 
 @app.command()
-def infer(file: Annotated[Path, typer.Argument(help="A CSV, Parquet or NDJSON file.")]) -> None:
+def infer(file: Annotated[Path, typer.Argument(help="A CSV, Parquet, Arrow or NDJSON file.")]) -> None:
     """Draft a contract from a file, with a reason for each line.
 
     Example: penstock data infer customers.csv > contracts/customers.yaml

@@ -1,4 +1,4 @@
-"""Inputs as lazy frames of raw rows: texts as a CSV or NDJSON file has them, values as Parquet and functions do."""
+"""Inputs as lazy frames of raw rows: texts as CSV and NDJSON files have them, values as Parquet, Arrow and functions do."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
     if one.path is None:
         yield from _function(root, one.name)
     else:
-        yield {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson}[one.format](one.path, one.name, scratch)
+        yield _FILES[one.format](one.path, one.name, scratch)
 
 
 @contextmanager
@@ -100,11 +100,20 @@ def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
 
 
 def _parquet(path: Path, name: str, scratch: Path) -> Raw:
-    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    raw = Raw(name, rows, False)
-    with explained(raw):
+    return _typed(name, pl.scan_parquet(path, glob=False, hive_partitioning=False))
+
+
+def _arrow(path: Path, name: str, scratch: Path) -> Raw:
+    return _typed(name, pl.scan_ipc(path, glob=False, hive_partitioning=False))
+
+
+def _typed(name: str, rows: pl.LazyFrame) -> Raw:
+    with explained(Raw(name, rows, False)):
         names = rows.collect_schema().names()
     return Raw(name, _numbered(rows, name, names), False)
+
+
+_FILES = {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson, "arrow": _arrow}
 
 
 def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0) -> pl.LazyFrame:

@@ -17,7 +17,7 @@ from penstock.errors import UsageError, did_you_mean
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".ndjson": "ndjson", ".jsonl": "ndjson",
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 PACKED = ".gz"  # csv and ndjson may be compressed
 
@@ -39,7 +39,7 @@ class Input:
 
     @property
     def format(self) -> str:
-        """csv, parquet, ndjson or function."""
+        """csv, parquet, ndjson, arrow or function."""
         return FORMATS[_extension(self.path)] if self.path else "function"
 
     @property

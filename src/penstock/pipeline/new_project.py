@@ -44,7 +44,7 @@ class Scaffolded:
 def scaffold(
     directory: Path, data: Path, target: str, *, time: str | None = None, entity: str | None = None, name: str
 ) -> Scaffolded:
-    """Make a project in `directory` that predicts column `target` of a CSV, Parquet or NDJSON file.
+    """Make a project in `directory` that predicts column `target` of a CSV, Parquet, Arrow or NDJSON file.
 
     `time` is the column that says when a prediction would have been asked for, `entity` the one that names
     whom or what it is about. UsageError or ContractBroken, and nothing on disk, when it cannot end well.
@@ -126,7 +126,7 @@ def _check_times(times: "pl.Series", share: float, name: str) -> None:
 
 def _check_places(directory: Path, data: Path) -> None:
     if data.is_dir():
-        raise UsageError("this is a directory", where=str(data), expected="a CSV, Parquet or NDJSON file")
+        raise UsageError("this is a directory", where=str(data), expected="a CSV, Parquet, Arrow or NDJSON file")
     if not data.is_file():
         there = [path.name for path in data.parent.iterdir() if path.is_file()] if data.parent.is_dir() else []
         raise UsageError(f"there is no file {data.name!r}{did_you_mean(data.name, there)}", where=str(data.parent))
