@@ -1,4 +1,4 @@
-"""Inputs as lazy frames of raw rows: texts as CSV and NDJSON files have them, values as Parquet, Arrow and functions do."""
+"""Inputs as lazy frames of raw rows: texts of CSV and NDJSON files, values of Parquet and Arrow files and of functions."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
