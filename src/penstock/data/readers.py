@@ -1,4 +1,4 @@
-"""Inputs as lazy frames of raw rows: texts of CSV and NDJSON files, values of Parquet and Arrow files and of functions."""
+"""Inputs as lazy frames of raw rows: texts from CSV and NDJSON, values from Parquet, Arrow and functions."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
