@@ -142,7 +142,8 @@ def test_a_place_that_cannot_be_used(tmp_path: Path) -> None:
     refused(tmp_path, "file/new", data, 2, "there is no such directory")
     refused(tmp_path, "no/such/new", data, 2, "there is no such directory", "next: mkdir -p")
     refused(tmp_path, "n" * 300, data, 1, "File name too long")
-    refused(tmp_path, "new", tmp_path / "full", 2, "this is a directory", "expected: a CSV, Parquet, Arrow or NDJSON file")
+    kinds = "expected: a CSV, Parquet, Arrow or NDJSON file"
+    refused(tmp_path, "new", tmp_path / "full", 2, "this is a directory", kinds)
     refused(tmp_path, "new", tmp_path / "date.csv", 2, "there is no file 'date.csv' (did you mean 'data.csv'?)")
 
 
