@@ -199,3 +199,16 @@ def test_a_draft_of_another_delivery_that_goes_away_is_no_error(project: Project
     finally:
         stop.set()
         writer.join()
+
+
+def test_deciding_and_delivering_load_no_model(project: Project) -> None:
+    project.objective.sign(role="owner", note="agreed")
+    root = project._workspace.project.root
+    script = (
+        "import sys; from penstock import Project\n"
+        f"promoted = Project.open({str(root)!r}, actor='ada').promote('1', reason='first')\n"
+        "print(promoted.version.name, 'skops' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "parcels@1 False\n"
+    assert read_state(serve_directory(project)).endpoints["parcels"].current.name == "parcels@1"

@@ -16,11 +16,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.bundle.bundle import Bundle
+    from penstock.bundle.bundle import Bundle, features_of
     from penstock.bundle.dtypes import dtype_name, dtype_of, schema_of
     from penstock.bundle.features import FeatureSet, FeatureSpec, ViewSpec, feature_set
     from penstock.bundle.manifest import Manifest, Target
-    from penstock.bundle.opening import export, open_bundle, verify_bundle
+    from penstock.bundle.opening import export, open_bundle, open_manifest, verify_bundle
     from penstock.bundle.openmp import provide
     from penstock.bundle.pointintime import AVAILABLE, ViewRows
     from penstock.bundle.scoring import Answers
@@ -47,7 +47,9 @@ __all__ = [
     "dtype_of",
     "export",
     "feature_set",
+    "features_of",
     "open_bundle",
+    "open_manifest",
     "provide",
     "schema_of",
     "seal",
@@ -55,11 +57,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "bundle": ("Bundle",),
+    "bundle": ("Bundle", "features_of"),
     "dtypes": ("dtype_name", "dtype_of", "schema_of"),
     "features": ("FeatureSet", "FeatureSpec", "ViewSpec", "feature_set"),
     "manifest": ("Manifest", "Target"),
-    "opening": ("export", "open_bundle", "verify_bundle"),
+    "opening": ("export", "open_bundle", "open_manifest", "verify_bundle"),
     "openmp": ("provide",),
     "pointintime": ("AVAILABLE", "ViewRows"),
     "scoring": ("Answers",),

@@ -18,6 +18,15 @@ from penstock.bundle.signature import Signature
 from penstock.errors import Untrusted
 
 
+def features_of(manifest: Manifest, directory: Path) -> FeatureSet:
+    """The features, with the user's code from verified files; the model is not loaded."""
+    features = FeatureSet.load(manifest.features, directory / CODE)
+    for view in manifest.features.views:
+        if features.functions[view.name].code != view.code:
+            raise Untrusted(f"the code of feature view {view.name!r} is not the code that it was trained with")
+    return features
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A sealed model in memory. `directory` holds its verified files."""
@@ -33,10 +42,7 @@ class Bundle:
         """Load the model and the user's code from verified files."""
         file = formats.file_of(manifest.format)
         model = formats.load(manifest.format, (directory / file).read_bytes())
-        features = FeatureSet.load(manifest.features, directory / CODE)
-        for view in manifest.features.views:
-            if features.functions[view.name].code != view.code:
-                raise Untrusted(f"the code of feature view {view.name!r} is not the code that it was trained with")
+        features = features_of(manifest, directory)
         scorer = Scorer(model, manifest.target, manifest.labels, manifest.threshold)
         return cls(digest, manifest, features, scorer, directory)
 

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,21 @@ def open_bundle(directory: Path, *, trusted: Sequence[str]) -> Bundle:
     file too many, a link, an unsafe path, or holds a type that is not on the list.
     """
     text = verify_bundle(directory, trusted=trusted)
+    with _parsing(directory):
+        return Bundle.load(digest_bytes(text), Manifest.from_json(json.loads(text)), directory)
+
+
+def open_manifest(directory: Path, *, trusted: Sequence[str]) -> Manifest:
+    """What a bundle says about itself. All of it is verified as by `open_bundle`, neither model nor code is loaded."""
+    text = verify_bundle(directory, trusted=trusted)
+    with _parsing(directory):
+        return Manifest.from_json(json.loads(text))
+
+
+@contextmanager
+def _parsing(directory: Path) -> Iterator[None]:
     try:
-        manifest = Manifest.from_json(json.loads(text))
-        return Bundle.load(digest_bytes(text), manifest, directory)
+        yield
     except PenstockError as error:
         error.where = error.where or str(directory)
         raise

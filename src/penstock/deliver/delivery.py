@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from penstock.bundle import Bundle, export
+from penstock.bundle import Manifest, export, features_of, open_manifest
 from penstock.deliver.promotion import move_back, move_up, record_deployment
 from penstock.deliver.registry import in_production
 from penstock.deliver.serving_state import (
@@ -24,7 +24,6 @@ from penstock.ledger import Deployment, Ledger, ModelVersion, Ref, SealedBundle,
 from penstock.project import ProjectFile
 from penstock.signing import load_signer
 from penstock.store import Store
-from penstock.validate import open_sealed
 
 KEPT = 3  # versions that stay in the serve directory, for a rollback that loads nothing from the store
 NEWER = "newer rows of its feature views"
@@ -39,6 +38,19 @@ class Promoted:
     replaced: ModelVersion | None
     deployment: Deployment | None
     serving: Waited | None
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """A verified bundle in the serve directory. Its model is for the server to load."""
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def sources(self) -> set[str]:
+        """The datasets that its stored views are made from."""
+        return {view.source for view in self.manifest.features.stored}
 
 
 def promote(
@@ -86,8 +98,8 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str, r
     current = present.current if present and present.current.bundle == version.bundle else None
     if current and current.data == _heads(ledger, current.data):
         return None
-    bundle = open_sealed(project, ledger, store, version.bundle)
-    data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
+    bundle = _export(project, ledger, store, version.bundle)
+    data = _heads(ledger, bundle.sources)
     _views(project, store, bundle, data)  # rows that cannot be made are found before anything is decided
     deployment = _decide_refresh(project, ledger, version, data, actor, reason)
     if deployment:
@@ -159,9 +171,8 @@ def _deploy(
     project: ProjectFile, ledger: Ledger, store: Store, deployment: Deployment, present: EndpointState | None
 ) -> None:
     root = _directory(project)
-    _export(ledger, store, deployment.bundle, root / "bundles")
-    bundle = open_sealed(project, ledger, store, deployment.bundle)
-    data = _heads(ledger, {view.source for view in bundle.features.spec.stored})
+    bundle = _export(project, ledger, store, deployment.bundle)
+    data = _heads(ledger, bundle.sources)
     views = _views(project, store, bundle, data)
     model = ServedModel(deployment.model, deployment.number, deployment.bundle, views, data)
     before = (present.current, *present.previous) if present else ()
@@ -173,8 +184,7 @@ def _deploy(
 def _deploy_again(project: ProjectFile, ledger: Ledger, store: Store, present: EndpointState) -> None:
     """Put the files of what must be served there again, of the same data, and have the server look again."""
     root, current = _directory(project), present.current
-    _export(ledger, store, current.bundle, root / "bundles")
-    views = _views(project, store, open_sealed(project, ledger, store, current.bundle), current.data)
+    views = _views(project, store, _export(project, ledger, store, current.bundle), current.data)
     target = replace(present, current=replace(current, views=views))
     deploy(root, project.config.deliver.endpoint, target, trusted=_trusted(project), again=True)
 
@@ -189,23 +199,28 @@ def _heads(ledger: Ledger, sources: Iterable[str]) -> dict[str, str]:
     return {source: ref.commit for source, ref in found.items() if ref}
 
 
-def _views(project: ProjectFile, store: Store, bundle: Bundle, data: Mapping[str, str]) -> dict[str, str]:
+def _views(project: ProjectFile, store: Store, bundle: _Exported, data: Mapping[str, str]) -> dict[str, str]:
     """The rows of each stored view, made from these commits, written where the server finds them."""
+    stored = bundle.manifest.features.stored
+    if not stored:
+        return {}  # and the user's code, with all that it imports, is left alone
+    features = features_of(bundle.manifest, bundle.directory)
     digests = {}
-    for view in bundle.features.spec.stored:
-        rows = bundle.features.view_rows(view.name, store.scan(data[view.source]))
+    for view in stored:
+        rows = features.view_rows(view.name, store.scan(data[view.source]))
         digests[view.name] = write_view(_directory(project), view.name, rows)
     return digests
 
 
-def _export(ledger: Ledger, store: Store, digest: str, directory: Path) -> Path:
+def _export(project: ProjectFile, ledger: Ledger, store: Store, digest: str) -> _Exported:
+    """Put a bundle where the server finds it, and verify it."""
     with ledger.read() as reader:
         sealed = reader.get(SealedBundle, digest=digest)
     if sealed is None:
         raise Damaged(f"bundle {digest} is not in the ledger", hint="penstock deliver models")
-    final = export(digest, store, sealed.signature, sealed.public_key, directory)
+    final = export(digest, store, sealed.signature, sealed.public_key, _directory(project) / "bundles")
     final.touch()  # one that lay here unused counts as new, and is not deleted before it is named
-    return final
+    return _Exported(final, open_manifest(final, trusted=_trusted(project)))
 
 
 def _trusted(project: ProjectFile) -> tuple[str, ...]:
