@@ -82,5 +82,10 @@ def test_a_backup_beside_the_log_of_the_file_before_is_not_used(tmp_path: Path) 
     shutil.copy(file, tmp_path / "backup.db")
     put(ledger, "lost")
     os.replace(tmp_path / "backup.db", file)
-    with pytest.raises(Damaged, match=r"rm -f ledger.db-wal ledger.db-shm, then put a backup in its place"):
-        put(ledger, "after")
+    for _ in range(2):
+        with pytest.raises(Damaged, match=r"rm -f ledger.db-wal ledger.db-shm, then put a backup in its place"):
+            put(ledger, "after")
+    for name in ("ledger.db-wal", "ledger.db-shm"):
+        (tmp_path / name).unlink()
+    put(ledger, "after")
+    assert names(ledger) == {"before", "after"}

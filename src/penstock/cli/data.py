@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 app = group("data", "Step 2: datasets, contracts, versions.")
 
-EXPORTS = "a file that ends in .csv or .parquet"
 Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
 Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]
 
@@ -109,7 +108,8 @@ def _export(rows: "pl.LazyFrame", output: Path) -> str:
     import polars as pl
 
     if output.suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{output.suffix or 'no suffix'} is no format of rows", where=str(output), expected=EXPORTS)
+        what = f"{output.suffix or 'no suffix'} is no format of rows"
+        raise UsageError(what, where=str(output), expected="a file that ends in .csv or .parquet")
     for name, dtype in rows.collect_schema().items():
         if output.suffix == ".csv" and (dtype.is_nested() or dtype == pl.Binary):
             what = f"a CSV file cannot hold {name!r}: each value is a {dtype}"

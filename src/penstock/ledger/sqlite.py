@@ -134,12 +134,12 @@ class SqliteDatabase(Database):
                     self._idle.append(idle)
                 elif idle.file == _identity(self.file):
                     return idle
+                elif idle.log != _NOWHERE and idle.log == _identity(self._log):
+                    self._idle.append(idle)  # so that the next block is refused too
+                    what = "the file was replaced while the log of the one before lay beside it"
+                    raise Damaged(what, where=str(self.file), hint=_restoring(self.file))
                 else:
-                    log = _identity(self._log)
                     idle.connection.close()
-                    if log != _NOWHERE and log == idle.log:
-                        what = "the file was replaced while the log of the one before lay beside it"
-                        raise Damaged(what, where=str(self.file), hint=_restoring(self.file))
         connection = self.connect()
         return _Open(connection, os.getpid(), _identity(self.file))
 
