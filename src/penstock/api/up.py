@@ -22,6 +22,23 @@ class _Told(BaseException):
     """SIGTERM or SIGINT. Not KeyboardInterrupt: one that was caught can still end CPython by SIGINT."""
 
 
+class _Stop:
+    """Raises where the signal finds the program, and remembers: a library that was calling back may swallow it."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def heed(self) -> None:
+        if self._asked:
+            raise _Told
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+        raise _Told  # a training under way is given up: the next loop takes it up again
+
+
 def _line(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -45,8 +62,7 @@ def up(
 
     settings = workspace.project.config.deliver.server
     interval = workspace.project.config.improve.tick
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _told)
+    stop = _Stop()
     server = ServerProcess(
         workspace.serve_directory,
         host=host or settings.host,
@@ -57,17 +73,14 @@ def up(
     )
     with suppress(_Told):
         follow()
+        stop.heed()
         with server:
             announce("\n".join(server.said))
             announce(f"looking every {_words(interval)}")
             while server.alive:
-                _tick(tick, on_tick, announce)
+                _tick(tick, on_tick, announce, stop)
                 _wait(server, interval.total_seconds())
         raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")
-
-
-def _told(*_: object) -> None:
-    raise _Told  # a training under way is given up: the next loop takes it up again
 
 
 def _wait(server: "ServerProcess", seconds: float) -> None:
@@ -77,7 +90,9 @@ def _wait(server: "ServerProcess", seconds: float) -> None:
         time.sleep(min(left, 1.0))
 
 
-def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce) -> None:
+def _tick(
+    tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce, stop: _Stop
+) -> None:
     """Whatever goes wrong in the loop, the server goes on answering."""
     said = ""
     try:
@@ -85,6 +100,7 @@ def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | Non
     except Conflict as error:
         said = f"this look waits for the next: {error.what}"
     except Exception as error:
+        stop.heed()
         said = f"this look failed and will be tried again: {type(error).__name__}: {error}"
     try:
         if said:
@@ -94,6 +110,7 @@ def _tick(tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | Non
     except Exception as error:  # a full disk, a pipe that nobody reads
         with suppress(OSError):
             announce(f"this look could not be told: {type(error).__name__}: {error}")
+    stop.heed()
 
 
 def _words(interval: timedelta) -> str:
