@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.data.csvfile import describe, plain_text, sniff
+from penstock.data.sources.csvfile import describe, plain_text, sniff
 from penstock.errors import ContractBroken
 
 

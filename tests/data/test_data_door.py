@@ -13,10 +13,10 @@ def test_names_are_sorted_resolvable_and_documented() -> None:
 
 
 def test_functions_are_not_hidden_by_the_modules_they_live_in() -> None:
-    import penstock.data.comparison
-    import penstock.data.ingest
+    import penstock.data.ingestion.ingest
     import penstock.data.training_set
     import penstock.data.transforms
+    import penstock.data.versions.comparison
 
     assert all(callable(getattr(penstock.data, name)) for name in ("ingest", "training_set", "diff", "transform"))
 

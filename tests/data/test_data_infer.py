@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from penstock.data import check, infer_contract, parse_contract
-from penstock.data.infer import quoted
-from penstock.data.rules import is_reserved
+from penstock.data.contracts.infer import quoted
+from penstock.data.reserved import is_reserved
 
 
 def inferred(*values: str | None) -> tuple[str, str | None, tuple[str, ...]]:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.data.readers import Raw, explained, open_input
-from penstock.data.sources import inputs_of
+from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import ContractBroken, FunctionError, PenstockError, UserCodeError
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from penstock.data import check, parse_contract
-from penstock.data.rules import annotated, head_changes, schema_changes, stale
+from penstock.data.contracts.rules import annotated, head_changes, schema_changes, stale
 
 FLIGHTS = parse_contract("""
 columns:

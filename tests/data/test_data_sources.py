@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.data.sources import inputs_of, is_function
+from penstock.data.sources.inputs import inputs_of, is_function
 from penstock.errors import UsageError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.data import Column
-from penstock.data.text import parsed, present
+from penstock.data.contracts.text import parsed, present
 
 
 def parse(text: str | None, type_name: str, **settings: object) -> object:

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from penstock.api.data import DataStep
 from penstock.api.steps import (
     AuditStep,
-    DataStep,
     DeliverStep,
     ImproveStep,
     MonitorStep,

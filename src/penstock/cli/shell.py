@@ -216,6 +216,14 @@ def table(columns: list[str], rows: list[list[object]], *, title: str = "", empt
     console.print(sheet)
 
 
+def show_rows(rows: Any) -> None:
+    """Rows as a table; a text as it is."""
+    if isinstance(rows, str):
+        say(rows)
+        return
+    table(rows.columns, [list(row) for row in rows.rows()])
+
+
 def _coloured(text: str) -> str:
     from rich.markup import escape
 

@@ -5,24 +5,29 @@
 `ingest` writes into the store where nobody looks, holds what it wrote against the contract, and only then
 moves the dataset's ref: a broken schema stops before anything is cast, a bad row is set aside whole with
 its reasons, and an input that did not change is not read. Every version is a commit that never changes.
+
+    sources     what a source has now, and its rows, unparsed
+    contracts   what a dataset promises, and its rules as expressions over rows
+    ingestion   from source to version
+    versions    the names that point to versions, and what changed between two
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 # bound here, not on first use: a function named like its module would be hidden by the module
-from penstock.data.ingest import Ingested, Progress, ingest
+from penstock.data.ingestion.ingest import Ingested, Progress, ingest
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
-from penstock.data.versions import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
+from penstock.data.versions.refs import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
 
 if TYPE_CHECKING:
-    from penstock.data.comparison import Diff
-    from penstock.data.contract import Column, Contract, Rule
-    from penstock.data.contract_file import load_contract, parse_contract
-    from penstock.data.files import check_file, draft_file, infer_file, read_file
-    from penstock.data.infer import Draft, infer_contract
-    from penstock.data.rules import Checked, check
+    from penstock.data.contracts.contract import Column, Contract, Rule
+    from penstock.data.contracts.contract_file import load_contract, parse_contract
+    from penstock.data.contracts.infer import Draft, infer_contract
+    from penstock.data.contracts.rules import Checked, check
+    from penstock.data.ingestion.files import check_file, draft_file, infer_file, read_file
     from penstock.data.transforms import transform
+    from penstock.data.versions.comparison import Diff
 
 __all__ = [
     "TARGET",
@@ -61,12 +66,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "comparison": ("Diff",),
-    "contract": ("Column", "Contract", "Rule"),
-    "contract_file": ("load_contract", "parse_contract"),
-    "files": ("check_file", "draft_file", "infer_file", "read_file"),
-    "infer": ("Draft", "infer_contract"),
-    "rules": ("Checked", "check"),
+    "versions.comparison": ("Diff",),
+    "contracts.contract": ("Column", "Contract", "Rule"),
+    "contracts.contract_file": ("load_contract", "parse_contract"),
+    "ingestion.files": ("check_file", "draft_file", "infer_file", "read_file"),
+    "contracts.infer": ("Draft", "infer_contract"),
+    "contracts.rules": ("Checked", "check"),
     "transforms": ("transform",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from penstock.data.staging import BATCH
-from penstock.data.versions import publish_derived
+from penstock.data.ingestion.staging import BATCH
+from penstock.data.versions.refs import publish_derived
 from penstock.errors import FunctionError, PenstockError, UsageError
 from penstock.ledger import Ledger, node
 from penstock.store import Manifest, Store

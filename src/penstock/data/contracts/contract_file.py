@@ -7,10 +7,11 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from penstock.data.contract import Column, Contract, Rows, Rule
-from penstock.data.dtypes import KNOWN, dtype_of, logical, type_name
-from penstock.data.rules import allowed, bound, is_reserved, sql
-from penstock.data.text import readable
+from penstock.data.contracts.contract import Column, Contract, Rows, Rule
+from penstock.data.contracts.dtypes import KNOWN, dtype_of, logical, type_name
+from penstock.data.contracts.rules import allowed, bound, sql
+from penstock.data.contracts.text import readable
+from penstock.data.reserved import is_reserved
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project import Document, Section, as_written, read_document, read_text
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from penstock.data.contract import Column, Contract
-from penstock.data.contract_file import load_contract
-from penstock.data.dtypes import dtype_of, type_name
-from penstock.data.plan import Known
-from penstock.data.staging import Opened, implied_contract
+from penstock.data.contracts.contract import Column, Contract
+from penstock.data.contracts.contract_file import load_contract
+from penstock.data.contracts.dtypes import dtype_of, type_name
+from penstock.data.ingestion.plan import Known
+from penstock.data.ingestion.staging import Opened, implied_contract
 from penstock.errors import ConfigError, Problem, did_you_mean
 from penstock.project import Dataset, ProjectFile
 from penstock.store import Manifest, Store

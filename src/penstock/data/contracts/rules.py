@@ -13,21 +13,14 @@ from math import isfinite
 
 import polars as pl
 
-from penstock.data.contract import Column, Contract
-from penstock.data.dtypes import dtype_of, is_pattern, logical, type_name
-from penstock.data.text import parsed, present
+from penstock.data.contracts.contract import Column, Contract
+from penstock.data.contracts.dtypes import dtype_of, logical, type_name
+from penstock.data.contracts.text import parsed, present
+from penstock.data.reserved import RAW, REASONS, RESERVED, WARNINGS
 
-ROW, FILE, REASONS, WARNINGS = "__row__", "__file__", "__reasons__", "__warnings__"
-RESERVED = (ROW, FILE, REASONS, WARNINGS)
-RAW = "__raw__:"  # a text column before it was parsed
 HEAD = 1_000  # rows that tell whether a text column changed its type
 
 Change = dict[str, object]
-
-
-def is_reserved(column: str) -> bool:
-    """Whether rows cannot have a column of this name."""
-    return column in RESERVED or column.startswith(RAW) or is_pattern(column)
 
 
 @dataclass(frozen=True)

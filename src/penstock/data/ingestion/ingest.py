@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.data.assembly import tables_of, with_parts
-from penstock.data.plan import File, Known, Plan, make_plan
-from penstock.data.sources import Input, inputs_of, is_function
-from penstock.data.versions import head, pin, publish, version_of
+from penstock.data.ingestion.assembly import tables_of, with_parts
+from penstock.data.ingestion.plan import File, Known, Plan, make_plan
+from penstock.data.sources.inputs import Input, inputs_of, is_function
+from penstock.data.versions.refs import head, pin, publish, version_of
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError
 from penstock.ledger import Cursor, Execution, Ledger, Version, node, utc_now
 from penstock.store import Manifest, Store, Table
 
 if TYPE_CHECKING:
-    from penstock.data.contract import Contract
-    from penstock.data.staging import Staged
+    from penstock.data.contracts.contract import Contract
+    from penstock.data.ingestion.staging import Staged
     from penstock.project import Dataset, ProjectFile
 
 READER = 2  # raised when the same file would be read into other rows than before
@@ -160,8 +160,8 @@ def _known(job: _Job) -> Known:
 
 
 def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[Staged], Contract]":
-    from penstock.data.dataset_contract import contract_for
-    from penstock.data.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
+    from penstock.data.ingestion.dataset_contract import contract_for
+    from penstock.data.ingestion.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
 
     opened = open_all(job.project.root, plan.read, scratch)
     contract = contract_for(job.project, job.store, job.dataset, known, opened)
@@ -261,7 +261,7 @@ def _digests(files: Sequence[File]) -> list[list[str]]:
 
 def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, rows: int) -> None:
     """Stop on the rules about all rows: how many, unique, fresh. A new commit is not referenced yet."""
-    from penstock.data.rules import dataset_faults, stale
+    from penstock.data.contracts.rules import dataset_faults, stale
 
     good = job.store.scan(commit)
     table = list(dataset_faults(contract, good, rows))

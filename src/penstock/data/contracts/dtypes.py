@@ -31,11 +31,6 @@ def dtype_of(name: str) -> pl.DataType:
         return tables.dtype_of(name)
 
 
-def is_pattern(column: str) -> bool:
-    """Whether Polars would read a column's name as a pattern: `*` is every column, `^…$` a regular expression."""
-    return column == "*" or (column.startswith("^") and column.endswith("$"))
-
-
 def logical(dtype: pl.DataType) -> pl.DataType:
     """Dictionary-encoded text is text."""
     return pl.String() if isinstance(dtype, pl.Categorical | pl.Enum) else dtype

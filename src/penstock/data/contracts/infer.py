@@ -13,10 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from penstock.data.contract import Column, Contract, Rows
-from penstock.data.dtypes import dtype_of, logical, type_name
-from penstock.data.rules import HEAD
-from penstock.data.text import parsed, present
+from penstock.data.contracts.contract import Column, Contract, Rows
+from penstock.data.contracts.dtypes import dtype_of, logical, type_name
+from penstock.data.contracts.rules import HEAD
+from penstock.data.contracts.text import parsed, present
 
 ENOUGH = 1_000  # rows without a gap before a column is called not nullable
 FEW = 12  # distinct texts that a comment still lists

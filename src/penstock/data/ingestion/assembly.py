@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from penstock.data.plan import File, Known, Plan
+from penstock.data.ingestion.plan import File, Known, Plan
 from penstock.errors import ContractBroken
 from penstock.store import Manifest, Store, Table
 
 if TYPE_CHECKING:
-    from penstock.data.staging import Staged
+    from penstock.data.ingestion.staging import Staged
 
 
 def with_parts(plan: Plan, staged: "Sequence[Staged]") -> list[File]:

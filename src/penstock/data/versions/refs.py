@@ -16,7 +16,7 @@ from penstock.ledger import Ledger, Reader, Ref, Transaction, Version, node, utc
 from penstock.store import Manifest, Pin, Store, read_lock, write_lock
 
 if TYPE_CHECKING:
-    from penstock.data.comparison import Diff
+    from penstock.data.versions.comparison import Diff
     from penstock.project import ProjectFile
 
 MAIN = "main"
@@ -131,7 +131,7 @@ def diff(store: Store, before: str, after: str, *, key: Sequence[str] = ()) -> "
 
     Rows are matched by `key`, or by the key that the dataset had when it was ingested.
     """
-    from penstock.data.comparison import compare
+    from penstock.data.versions.comparison import compare
 
     return compare(store, before, after, key)
 

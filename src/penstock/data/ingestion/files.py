@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from penstock.data.contract_file import load_contract
-from penstock.data.infer import Draft, infer_contract
-from penstock.data.readers import Raw, explained, open_input
-from penstock.data.rules import HEAD, ROW, Change, Checked, annotated, check, head_changes
-from penstock.data.sources import inputs_of
+from penstock.data.contracts.contract_file import load_contract
+from penstock.data.contracts.infer import Draft, infer_contract
+from penstock.data.contracts.rules import HEAD, Change, Checked, annotated, check, head_changes
+from penstock.data.reserved import ROW
+from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import ContractBroken, UsageError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from penstock.data import csvfile
-from penstock.data.rules import ROW, is_reserved
-from penstock.data.sources import Input
+from penstock.data.reserved import ROW, is_reserved
+from penstock.data.sources import csvfile
+from penstock.data.sources.inputs import Input
 from penstock.errors import ContractBroken, FunctionError
 
 if TYPE_CHECKING:

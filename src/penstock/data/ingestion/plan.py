@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.data.sources import Input, is_function
+from penstock.data.sources.inputs import Input, is_function
 from penstock.errors import Conflict, UsageError
 from penstock.ledger import Version
 from penstock.store import Table

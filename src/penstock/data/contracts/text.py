@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from penstock.data.contract import Column
-from penstock.data.dtypes import dtype_of
+from penstock.data.contracts.contract import Column
+from penstock.data.contracts.dtypes import dtype_of
 
 TRUTH = {"true": True, "false": False, "1": True, "0": False}
 DATE = ("%Y-%m-%d",)

@@ -11,24 +11,20 @@ from pathlib import Path
 
 import polars as pl
 
-from penstock.data.contract import Column, Contract
-from penstock.data.dtypes import type_name
-from penstock.data.infer import infer_contract
-from penstock.data.readers import Raw, explained, open_input
-from penstock.data.rules import (
-    FILE,
+from penstock.data.contracts.contract import Column, Contract
+from penstock.data.contracts.dtypes import type_name
+from penstock.data.contracts.infer import infer_contract
+from penstock.data.contracts.rules import (
     HEAD,
-    RAW,
-    REASONS,
-    ROW,
-    WARNINGS,
     Change,
     annotated,
     head_changes,
     schema_changes,
     tally,
 )
-from penstock.data.sources import Input
+from penstock.data.reserved import FILE, RAW, REASONS, ROW, WARNINGS
+from penstock.data.sources.inputs import Input
+from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import ContractBroken
 from penstock.store import Part, Store, Table
 

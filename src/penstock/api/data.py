@@ -1,0 +1,117 @@
+"""Step 2 under its name: `project.data.history("flights")`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.api.step import StepApi
+from penstock.errors import Damaged, UsageError
+from penstock.ledger import Ref, SealedBundle, Version
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.data import Checked, Diff, Ingested
+    from penstock.store import Damage, Store, Swept
+
+
+class DataStep(StepApi):
+    """Step 2: datasets and their versions."""
+
+    def ingest(self, dataset: str | None = None, *, refresh: bool = False) -> "tuple[Ingested, ...]":
+        """Read what is new in one dataset's source, or in every one's.
+
+        `refresh` reads everything again, and calls a source function again whose code is the same.
+        """
+        from penstock.data import ingest
+
+        work = self._work
+        names = work.project.config.data.datasets
+        if dataset is not None and dataset not in names:
+            raise UsageError.unknown("dataset", dataset, names)
+        chosen = [dataset] if dataset else list(names)
+        return tuple(ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen)
+
+    def history(self, dataset: str) -> tuple[Version, ...]:
+        """Versions of a dataset, newest first."""
+        from penstock.data import history
+
+        with self._work.ledger.read() as reader:
+            found = tuple(history(reader, dataset))
+            known = {ref.dataset for ref in reader.find(Ref)} | set(self._work.project.config.data.datasets)
+        if dataset not in known:
+            raise UsageError.unknown("dataset", dataset, known, hint="penstock data ingest")
+        return found
+
+    def version(self, reference: str) -> Version:
+        """The version that `flights`, `flights@TAG` or `flights@COMMIT` names."""
+        from penstock.data import resolve
+
+        with self._work.ledger.read() as reader:
+            return resolve(reader, reference)
+
+    def show(self, reference: str) -> "pl.LazyFrame":
+        """The rows of a version: time travel is `show("flights@3f2a")`."""
+        return self._work.store.scan(self.version(reference).commit)
+
+    def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
+        """What changed between two versions: columns, parts, rows by `key` or the key of the contract."""
+        from penstock.data import diff
+
+        return diff(self._work.store, self.version(before).commit, self.version(after).commit, key=key)
+
+    def tag(self, reference: str, name: str) -> Version:
+        """Give a version a name that never moves."""
+        from penstock.data import tag
+
+        version = self.version(reference)
+        with self._work.ledger.write() as transaction:
+            tag(transaction, version.dataset, name, version.commit)
+            subject = f"{version.dataset}@{name}"
+            transaction.audit("data.tag", subject, actor=self._work.actor, payload={"commit": version.commit})
+        return version
+
+    def infer(self, file: Path | str) -> str:
+        """Draft a contract, as commented YAML, from a file's rows."""
+        from penstock.data import infer_file
+
+        return infer_file(Path(file))
+
+    def check(self, file: Path | str, dataset: str) -> "Checked":
+        """Hold a file against a dataset's contract without ingesting it. Raises ContractBroken."""
+        from penstock.data import check_file
+
+        return check_file(self._work.project, dataset, Path(file))
+
+    def quarantine(self, dataset: str) -> "pl.LazyFrame":
+        """Rows that the contract has turned away, whole, with the reasons."""
+        return self.show(f"{dataset}.quarantine")
+
+    def verify(self) -> "tuple[Damage, ...]":
+        """Read every stored byte, and what the ledger says was stored, and compare it with its digest."""
+        from penstock.pipeline import recorded
+
+        store = self._work.store
+        with self._work.ledger.read() as reader:
+            named = recorded(reader)
+            bundles = reader.find(SealedBundle)
+        files = (file for bundle in bundles for file in _files(store, bundle.digest))
+        return tuple(store.verify(expected=sorted({*named, *files})))
+
+    def collect(self) -> "Swept":
+        """Delete blobs that no ref, run, bundle or evaluation leads to, older than a day."""
+        from penstock.pipeline import roots
+
+        with self._work.ledger.read() as reader:
+            kept = roots(reader, self._work.project)
+        return self._work.store.collect_garbage(kept)
+
+
+def _files(store: "Store", bundle: str) -> list[str]:
+    """The blobs of a bundle's files; none when its manifest is damaged, which is then told."""
+    from penstock.bundle import Manifest
+
+    try:
+        return [file.blake3 for file in Manifest.from_json(store.read_json(bundle)).files.values()]
+    except (Damaged, ValueError):
+        return []

@@ -1,0 +1,172 @@
+"""`penstock data`: versions of a dataset."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from penstock.cli.shell import (
+    HERE,
+    Actor,
+    AsJson,
+    Environment,
+    Where,
+    answer,
+    counted,
+    place_for,
+    project_at,
+    say,
+    show_rows,
+    table,
+    when,
+)
+from penstock.digest import short
+from penstock.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer()
+
+Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
+Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]
+
+
+@app.command()
+def log(
+    dataset: Dataset,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Versions of a dataset, newest first.
+
+    Example: penstock data log flights
+    """
+    answer(lambda: project_at(where, environment).data.history(dataset), _versions, as_json)
+
+
+def _versions(found: Any) -> None:
+    """A dataset's history."""
+    rows = [[short(v.commit), v.rows, v.bytes, when(v.created_at), short(v.content)] for v in found]
+    table(["commit", "rows", "bytes", "created (UTC)", "content"], rows)
+
+
+@app.command()
+def show(
+    reference: Versioned,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write every row to this Parquet or CSV file.")
+    ] = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rows of a version: time travel.
+
+    Example: penstock data show flights@2013-03-31 -n 5
+    """
+
+    def rows() -> object:
+        frame = project_at(where, environment).data.show(reference)
+        return _export(frame, place_for(output)) if output else frame.head(limit).collect()
+
+    answer(rows, show_rows, as_json)
+
+
+def _export(rows: "pl.LazyFrame", output: Path) -> str:
+    """Write every row, streaming."""
+    import polars as pl
+
+    if output.suffix not in (".csv", ".parquet"):
+        what = f"{output.suffix or 'no suffix'} is no format of rows"
+        raise UsageError(what, where=str(output), expected="a file that ends in .csv or .parquet")
+    for name, dtype in rows.collect_schema().items():
+        if output.suffix == ".csv" and (dtype.is_nested() or dtype == pl.Binary):
+            what = f"a CSV file cannot hold {name!r}: each value is a {dtype}"
+            raise UsageError(what, where=str(output), expected="a file that ends in .parquet")
+    rows.sink_csv(output) if output.suffix == ".csv" else rows.sink_parquet(output)
+    return f"wrote {output}"
+
+
+@app.command()
+def diff(
+    before: Versioned,
+    after: Versioned,
+    key: Annotated[
+        list[str], typer.Option("--key", help="A column that rows are matched by; those of the contract otherwise.")
+    ] = [],  # noqa: B006
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two versions. Columns, parts, rows by key.
+
+    Example: penstock data diff flights@3f9c2a flights --key flight --key day
+    """
+    answer(lambda: project_at(where, environment).data.diff(before, after, key=key), _difference, as_json)
+
+
+def _difference(found: Any) -> None:
+    """What changed."""
+    say(f"{short(found.before)} → {short(found.after)}: {found.rows_before:,} → {found.rows_after:,} rows")
+    by = f"by {', '.join(found.key)}" if found.key else "by whole rows"
+    say(f"  rows {by}: {found.added:,} added, {found.removed:,} removed, {found.changed:,} changed")
+    say(f"  parts: {found.parts_added} added, {found.parts_removed} removed")
+    if found.schema:
+        table(["column", "change", "before", "after"], [list(change.values()) for change in found.schema])
+
+
+@app.command()
+def tag(
+    reference: Versioned,
+    name: Annotated[str, typer.Argument(help="The tag; it never moves.")],
+    actor: Actor = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a version a name that never moves.
+
+    Example: penstock data tag flights before-the-fix
+    """
+    answer(lambda: project_at(where, environment, actor=actor).data.tag(reference, name), _version, as_json)
+
+
+def _version(found: Any) -> None:
+    """One version."""
+    say(f"{found.dataset}@{short(found.commit)}, {found.rows:,} rows")
+
+
+@app.command()
+def verify(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Read every stored byte and compare it with its digest. Ends with 1 when something is damaged.
+
+    Example: penstock data verify
+    """
+    damage = answer(lambda: project_at(where, environment).data.verify(), _damage, as_json)
+    raise typer.Exit(1 if damage else 0)
+
+
+def _damage(found: Any) -> None:
+    """Damaged blobs."""
+    if not found:
+        typer.secho("every stored byte is what was written", fg="green")
+    for one in found:
+        typer.secho(str(one), fg="red")
+
+
+@app.command()
+def collect(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Delete stored bytes that nothing leads to. What is younger than a day stays.
+
+    Example: penstock data collect
+    """
+    answer(lambda: project_at(where, environment).data.collect(), _swept, as_json)
+
+
+def _swept(found: Any) -> None:
+    """What was collected."""
+    young = f", {found.young:,} too young to go" if found.young else ""
+    say(f"{counted(found.removed, 'blob')} removed, {found.freed:,} bytes freed; {found.kept:,} kept{young}")

@@ -1,0 +1,1 @@
+"""From source to version: write, audit, publish."""

@@ -1,0 +1,1 @@
+"""Versions of a dataset and the names that point to them."""
