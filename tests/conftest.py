@@ -1,10 +1,13 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 import toy
 from hypothesis import HealthCheck, settings
+from services import s3_server
 
 from penstock import Project
 from penstock.bundle.openmp import provide
@@ -14,6 +17,27 @@ settings.register_profile("shared machine", deadline=None, suppress_health_check
 settings.load_profile("shared machine")
 
 provide()  # as the product does before it loads a model: tests import LightGBM on slim systems too
+
+
+_prefixes = count(1)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A running S3 server with the bucket `lake`."""
+    with s3_server("lake") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty prefix of a bucket, `s3://lake/NUMBER`, that the environment has endpoint and keys for."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ada")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key of ada")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
+    return f"s3://lake/{next(_prefixes)}"
 
 
 @pytest.fixture(scope="session")

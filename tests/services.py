@@ -1,4 +1,4 @@
-"""Servers that the tests talk to: a real PostgreSQL from the system's package, on a private port."""
+"""Servers that the tests talk to, on private ports: a real PostgreSQL from the system's package, moto for S3."""
 
 import os
 import pwd
@@ -96,3 +96,21 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def s3_server(bucket: str) -> Iterator[str]:
+    """An S3 server (moto) with one bucket, as long as the block; gives its endpoint, `http://127.0.0.1:PORT`."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        keys = {"aws_access_key_id": "ada", "aws_secret_access_key": "key of ada", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket=bucket)
+        yield endpoint
+    finally:
+        server.stop()
