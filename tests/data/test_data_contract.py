@@ -21,15 +21,18 @@ columns:
   carrier: {type: String, values: [AA, UA], pattern: "^[A-Z]", description: "who ${flies}"}
   day: {type: Date, format: "%d/%m/%Y", min: 2013-01-01}
 keys: id
-rows: {min: 10}
+rows: {min: 10, max: 20}
 freshness: 31d
-rules: [{name: r, expression: delay > 0, severity: warn}]
+rules: [{name: r, expression: delay > 0, severity: warn, tolerance: 0.5%}, {name: f, function: "checks:f"}]
+ratios: [{name: q, expression: delay IS NULL, max: 5%}]
 allow_new: true
 """)
     assert contract.columns["delay"].missing == ("NA",)
     assert contract.columns["carrier"].description == "who ${flies}"
     assert contract.keys == ("id",)
     assert contract.freshness == timedelta(days=31)
+    assert contract.rules[0].tolerance == 0.005
+    assert contract.ratios[0].max == 0.05
     assert contract.required("id")
     assert not contract.required("day")
     assert parse_contract("columns: {}") == Contract(columns={})
@@ -66,6 +69,10 @@ rule: []
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),
         ("{type: String, decimal: ','}", "a String column has no decimal mark"),
         ("{type: Int64, format: '%d'}", "a Int64 column has no format"),
+        ("{type: Int64, tolerance: 1%}", "`tolerance` needs `severity: error` or `warn`"),
+        ("{type: Int64, severity: fatal}", "Input should be 'error', 'quarantine' or 'warn'"),
+        ("{type: Int64, severity: warn, tolerance: 2}", "less than or equal to 1"),
+        ("{type: String, pii: secret}", "'direct_identifier', 'quasi_identifier' or 'sensitive'"),
     ],
 )
 def test_a_column_that_makes_no_sense(column: str, what: str) -> None:
@@ -92,6 +99,30 @@ def test_a_rule_that_makes_no_sense(expression: str, what: str) -> None:
     )
     assert problem.startswith("flights.yaml:2:")
     assert what in problem
+
+
+@pytest.mark.parametrize(
+    ("section", "what"),
+    [
+        ("rules: [{name: r}]", "a rule has either an `expression` or a `function`"),
+        ("rules: [{name: r, expression: a > 1, function: 'c:f'}]", "a rule has either"),
+        ("rules: [{name: r, function: checks}]", "`rules.0.function`"),
+        ("rules: [{name: r, expression: a > 1}, {name: r, expression: a > 2}]", "'r' is the name of another rule"),
+        ("ratios: [{name: r, expression: a > 1}]", "a ratio needs `min` or `max`"),
+        ("ratios: [{name: r, expression: a > 1, min: 6%, max: 0.05}]", "no share is between them"),
+        ("ratios: [{name: r, expression: b > 1, max: 5%}]", "unknown column 'b'"),
+        ("ratios: [{name: r, expresion: a > 1, max: 5%}]", "did you mean 'expression'?"),
+        ("rows: {min: 5, max: 3}", "`min`, 5, is more than `max`, 3"),
+    ],
+)
+def test_rules_and_ratios_that_make_no_sense(section: str, what: str) -> None:
+    assert any(what in problem for problem in problems(f"columns: {{a: {{type: Int64}}}}\n{section}"))
+
+
+def test_personal_values_are_not_shown() -> None:
+    contract = parse_contract("columns: {mail: {type: String, pii: direct_identifier}, n: {type: Int64}}")
+    assert (contract.shown("mail", "ada@example.org"), contract.shown("mail", None)) == ("***", "None")
+    assert contract.shown("n", 7) == "7"
 
 
 def test_keys_must_be_columns() -> None:

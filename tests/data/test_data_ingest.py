@@ -281,7 +281,7 @@ def test_too_few_rows_and_a_fatal_rule_stop(flights) -> None:
     lab.write("data/a.csv", "id,delay,carrier\n1,2,AA\n")
     untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "as a whole")
     lab.write("data/a.csv", "id,delay,carrier\n" + "1,2,AA\n" * 99 + "2,10001,AA\n")
-    broken = untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "a rule that no row may break")
+    broken = untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "more rows break a rule than may")
     assert broken.table == ({"reason": "sane", "rows": 1, "first": "data/a.csv row 100"},)
 
 
@@ -438,3 +438,20 @@ def test_the_same_input_gives_the_same_commit_elsewhere(flights, tmp_path_factor
     again = ingest(lab.project, other, Store.open(elsewhere / "store"), "flights")
     other.close()
     assert again.commit == first
+
+
+def test_a_tolerated_error_sets_rows_aside_and_ratios_are_of_the_version(flights) -> None:
+    contract = (
+        "columns: {id: {type: Int64}, delay: {type: Float64, max: 9, severity: error, tolerance: 10%}, "
+        "carrier: {type: String}}\nratios: [{name: united, expression: carrier = 'UA', max: 40%, tolerance: 5%}]\n"
+    )
+    lab = flights("1,10,AA\n" + "2,2,AA\n" * 9, contract=contract, settings=", max_quarantined: 50%")
+    assert lab.ingest("flights").quarantined == 1
+    lab.write("data/b.csv", "id,delay,carrier\n" + "3,3,UA\n" * 7)
+    warned = lab.ingest("flights")
+    assert dict(warned.warnings) == {"united: 43.75% of the rows, expected at most 40%": 7}
+    lab.write("data/c.csv", "id,delay,carrier\n" + "3,3,UA\n" * 2)
+    broken = untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "as a whole")
+    assert broken.table == ({"rule": "united", "expected": "at most 40%", "found": "50% of the rows"},)
+    lab.write("data/c.csv", "id,delay,carrier\n" + "3,10,AA\n" * 2 + "4,4,AA\n" * 8)
+    untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "more rows break a rule than may")

@@ -1,10 +1,12 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from penstock.data import check, parse_contract
-from penstock.data.contracts.rules import annotated, head_changes, schema_changes, stale
+from penstock.data.contracts.rules import annotated
+from penstock.data.contracts.schema import head_changes, schema_changes
+from penstock.data.contracts.whole import stale
 
 FLIGHTS = parse_contract("""
 columns:
@@ -122,7 +124,7 @@ def test_a_key_may_be_called_rows() -> None:
 
 def test_only_the_rows_own_parts_of_text_stay(tmp_path: object) -> None:
     raw = pl.DataFrame({"id": ["x"], "delay": ["y"], "carrier": ["AA"], "day": ["2013-01-01"]})
-    (row,) = annotated(raw.lazy(), FLIGHTS, raw.schema, text=True).collect().to_dicts()
+    (row,) = annotated(raw.lazy(), FLIGHTS, raw.schema, text=True, conditions={}).collect().to_dicts()
     assert (row["__raw__:id"], row["id"]) == ("x", None)
     assert row["__reasons__"] == ["id: not Int64", "delay: not Float64", "known delay of AA"]
 
@@ -131,6 +133,40 @@ def test_only_the_rows_own_parts_of_text_stay(tmp_path: object) -> None:
 def test_freshness(zone: str | None) -> None:
     times = pl.Series([datetime(2013, 1, 1)]).dt.replace_time_zone(zone)
     frame, now = pl.LazyFrame({"t": times}), datetime(2013, 2, 1, tzinfo=UTC)
-    assert stale(frame, "t", timedelta(days=31), now) == []
-    (fault,) = stale(frame, "t", timedelta(days=30), now)
-    assert fault["rule"] == "freshness"
+    month, less = (parse_contract(f'columns: {{t: {{type: "Datetime[us]"}}}}\nfreshness: {days}d') for days in (31, 30))
+    assert stale(frame, month, "t", now) == []
+    (fault,) = stale(frame, less, "t", now)
+    assert fault.rule == "freshness"
+
+
+def counted(column: str, values: list[object], dtype: pl.DataType | None = None) -> tuple[dict, dict, int, int]:
+    contract = parse_contract(f"columns: {{a: {column}}}")
+    checked = check(contract, pl.DataFrame({"a": values}, schema={"a": dtype} if dtype else None))
+    return dict(checked.reasons), dict(checked.warnings), checked.bad_rows, len(checked.broken)
+
+
+def test_what_a_columns_severity_means() -> None:
+    values = [5, *range(99)]
+    assert counted("{type: Int64, max: 97}", values) == ({"a: above 97": 1}, {}, 1, 0)
+    assert counted("{type: Int64, max: 97, severity: warn}", values) == ({}, {"a: above 97": 1}, 0, 0)
+    assert counted("{type: Int64, max: 97, severity: error}", values) == ({"a: above 97": 1}, {}, 1, 1)
+
+
+def test_what_is_tolerated() -> None:
+    values = [*range(200)]
+    assert counted("{type: Int64, max: 198, severity: error, tolerance: 0.5%}", values)[2:] == (1, 0)
+    assert counted("{type: Int64, max: 197, severity: error, tolerance: 0.5%}", values)[2:] == (2, 1)
+    assert counted("{type: Int64, max: 198, severity: warn, tolerance: 0.005}", values)[1] == {}
+    assert counted("{type: Int64, max: 197, severity: warn, tolerance: 0.005}", values)[1] == {"a: above 197": 2}
+
+
+def test_a_row_that_cannot_be_kept_is_set_aside_though_the_column_only_warns() -> None:
+    contract = parse_contract("columns: {a: {type: Int64, severity: warn}, k: {type: Int64, severity: warn}}\nkeys: k")
+    texts = pl.DataFrame({"a": ["x", "1"], "k": ["1", ""]})
+    assert check(contract, texts, text=True).reasons == {"a: not Int64": 1, "k: missing": 1}
+
+
+def test_personal_values_are_not_told() -> None:
+    contract = parse_contract("columns: {a: {type: Int64, pii: sensitive}}")
+    (change,) = head_changes(contract, pl.DataFrame({"a": ["2 km", "3 km"]}))
+    assert change["found"] == "text such as ***"

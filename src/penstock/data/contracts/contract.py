@@ -2,28 +2,53 @@
 
     columns:
       flight_id: {type: String, nullable: false}
-      dep_delay: {type: Float64, min: -60, max: 3000, unit: min}
+      dep_delay: {type: Float64, min: -60, max: 3000, unit: min, severity: warn, tolerance: 0.5%}
       carrier:   {type: String, values: [AA, UA, DL], description: who flies}
       scheduled: {type: "Datetime[us]", format: "%d/%m/%Y %H:%M"}
+      email:     {type: String, pattern: "@", pii: direct_identifier}
     keys: [flight_id]
-    rows: {min: 1000}
+    rows: {min: 1000, max: 100000}
     freshness: 31d
     rules:
       - {name: arrives after departure, expression: arrival > departure, severity: quarantine}
+      - {name: plausible speed, function: "checks:plausible", severity: error, tolerance: 0.1%}
+    ratios:
+      - {name: cancelled, expression: dep_delay IS NULL, max: 5%, tolerance: 1%}
 
 Types are Polars' names. A contract is a value: `contract_file` reads it, `rules` turns it into expressions over rows.
 """
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from penstock.project import Duration, Names, Section
+from penstock.project import Duration, Names, Reference, Section, Share
 
 Scalar = bool | int | float | str
+Severity = Literal["error", "quarantine", "warn"]
 
 
-class Column(Section):
+class Expectation(Section):
+    """What happens to rows that break it.
+
+    severity   error: the ingest stops; quarantine: the row is set aside; warn: it is counted and stays
+    tolerance  0.5% or 0.005: up to this share of the rows read, `error` sets the rows aside and does not stop, and
+               `warn` says nothing. How many `quarantine` may set aside is for the dataset's `max_quarantined` to say
+    """
+
+    severity: Severity = "quarantine"
+    tolerance: Share = 0.0
+
+    @model_validator(mode="after")
+    def _only_what_has_a_limit_tolerates(self) -> "Expectation":
+        if self.tolerance and self.severity == "quarantine":
+            raise ValueError(
+                "`tolerance` needs `severity: error` or `warn`; the dataset's `max_quarantined` limits the quarantine"
+            )
+        return self
+
+
+class Column(Expectation):
     """A column and what each of its values must keep.
 
     type     Int64, Float64, String, Boolean, Date, Datetime[us], Datetime[us, UTC], ...
@@ -33,6 +58,12 @@ class Column(Section):
     format   how a date or time is written in a text file, when not as ISO 8601 says
     decimal  the mark before the fraction of a number that people wrote: 1.234,5 with ",", 1,234.5 with "."; groups of
              three digits may also stand apart by a blank or an apostrophe. Without it a number is as programs write it
+    pii      personal data, in the classes of ISO/IEC 20889: direct_identifier names a person alone (e-mail address,
+             account), quasi_identifier together with others (postcode, birth date), sensitive is what it would harm
+             to learn (diagnosis, salary). Values of such a column stand in no error, draft or report
+
+    `severity` and `tolerance` are for min, max, values, pattern, unique and a missing value. A text that is not of the
+    column's type, and a missing part of the key, set the row aside at least: such a row cannot be kept.
     """
 
     type: str
@@ -47,23 +78,62 @@ class Column(Section):
     missing: Names = ()
     format: str | None = None
     decimal: Literal[".", ","] | None = None
+    pii: Literal["direct_identifier", "quasi_identifier", "sensitive"] | None = None
 
 
-class Rule(Section):
-    """A condition across columns, in SQL. Like SQL's CHECK, it holds where it is neither true nor false.
+class Rule(Expectation):
+    """A condition across columns. Like SQL's CHECK, it holds where it is neither true nor false.
 
-    severity  error: one row that breaks it stops the ingest; quarantine: the row is set aside; warn: it is counted
+    expression  in SQL: arrival > departure
+    function    module:function of the project, which returns a Polars expression that is true or false in each row:
+                def plausible(): return pl.col("miles") < pl.col("minutes") * 20
+                def plausible(miles, minutes): return miles < minutes * 20      its parameters are columns
+    """
+
+    name: str
+    expression: str | None = None
+    function: Reference | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "Rule":
+        if (self.expression is None) == (self.function is None):
+            raise ValueError("a rule has either an `expression` or a `function`")
+        return self
+
+
+class Ratio(Section):
+    """The share of a version's rows for which a condition in SQL is true, and the bounds that it must keep.
+
+    tolerance  how far beyond a bound it may be before `error` stops the ingest (then it is told), or `warn` tells it
     """
 
     name: str
     expression: str
-    severity: Literal["error", "quarantine", "warn"] = "quarantine"
+    min: Share = 0.0
+    max: Share = 1.0
+    tolerance: Share = 0.0
+    severity: Literal["error", "warn"] = "error"
+
+    @model_validator(mode="after")
+    def _something_is_between(self) -> "Ratio":
+        if self.min > self.max:
+            raise ValueError(f"`min`, {self.min:g}, is more than `max`, {self.max:g}: no share is between them")
+        if (self.min, self.max) == (0.0, 1.0):
+            raise ValueError("a ratio needs `min` or `max`")
+        return self
 
 
 class Rows(Section):
     """How many rows a version must have."""
 
     min: int = Field(default=0, ge=0)
+    max: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _something_is_between(self) -> "Rows":
+        if self.max is not None and self.min > self.max:
+            raise ValueError(f"`min`, {self.min:,}, is more than `max`, {self.max:,}")
+        return self
 
 
 class Contract(Section):
@@ -74,8 +144,14 @@ class Contract(Section):
     rows: Rows = Rows()
     freshness: Duration | None = None  # how old the newest row may be when it is ingested
     rules: tuple[Rule, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
     allow_new: bool = False
 
     def required(self, name: str) -> bool:
         """Whether a row without a value in this column breaks the contract."""
         return name in self.keys or not self.columns[name].nullable
+
+    def shown(self, name: str, value: object) -> str:
+        """A value of a column as it may be told to people: `***` where it is personal."""
+        column = self.columns.get(name)
+        return "***" if column and column.pii and value is not None else str(value)

@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from penstock.data.contracts.contract import Column, Contract, Rows, Rule
-from penstock.data.contracts.dtypes import KNOWN, dtype_of, logical, type_name
-from penstock.data.contracts.rules import allowed, bound, sql
+from penstock.data.contracts.conditions import SQL, fault_of, sql
+from penstock.data.contracts.contract import Column, Contract, Ratio, Rows, Rule
+from penstock.data.contracts.dtypes import KNOWN, dtype_of, logical
+from penstock.data.contracts.rules import allowed, bound
 from penstock.data.contracts.text import readable
 from penstock.data.reserved import is_reserved
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
@@ -51,7 +52,7 @@ def _problem(detail: Any, document: Document) -> Problem:
     path = tuple(part for part in detail["loc"] if part not in ("int", "float", "str", "bool"))
     name = ".".join(map(str, path))
     if detail["type"] == "extra_forbidden":
-        sections: dict[str, type[Section]] = {"columns": Column, "rules": Rule, "rows": Rows}
+        sections: dict[str, type[Section]] = {"columns": Column, "rules": Rule, "ratios": Ratio, "rows": Rows}
         known = sections.get(str(path[0]), Contract) if len(path) > 1 else Contract
         meant = did_you_mean(str(path[-1]), known.model_fields)
         return Problem(document.where(path, key=True), f"unknown key {path[-1]!r}{meant}")
@@ -104,31 +105,25 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
 
 
 def _rule_faults(contract: Contract) -> Iterator[Fault]:
-    empty = pl.DataFrame(schema={name: logical(dtype_of(column.type)) for name, column in contract.columns.items()})
-    for position, rule in enumerate(contract.rules):
-        path = ("rules", position, "expression")
-        try:
-            expression = sql(rule.expression)
-            for name in expression.meta.root_names():
-                if name not in contract.columns:
-                    yield path, f"unknown column {name!r}{did_you_mean(name, contract.columns)}", None
-                    break
-            else:
-                if _looks_around(expression):
-                    yield path, "it looks at more than one row", "a condition on the columns of one row"
-                    continue
-                found = empty.select(expression).dtypes[0]
-                if not isinstance(found, pl.Boolean):
-                    yield path, f"it gives a {type_name(found)}", "a condition that is true or false"
-        except (ValueError, pl.exceptions.PolarsError) as error:
-            yield path, str(error).splitlines()[0], "a condition in SQL, such as `arrival > departure`"
+    """Rules and ratios: their names, which are the reasons that people read, and their conditions."""
+    listed: list[tuple[tuple[str, int], Rule | Ratio]] = []
+    listed += [(("rules", position), rule) for position, rule in enumerate(contract.rules)]
+    listed += [(("ratios", position), ratio) for position, ratio in enumerate(contract.ratios)]
+    names: set[str] = set()
+    for path, one in listed:
+        if one.name in names:
+            yield (*path, "name"), f"{one.name!r} is the name of another rule", None
+        names.add(one.name)
+        if one.expression is not None and (fault := _condition_fault(contract, one.expression)):
+            yield (*path, "expression"), *fault
 
 
-def _looks_around(expression: pl.Expr) -> bool:
-    """Whether a condition needs more than its own row: rows come in batches, so it would mean something else."""
-    # meta.is_row_separable() looks at the outermost operation only (Polars 2.1)
-    text = expression.meta.serialize(format="json")
-    return any(mark in text for mark in ('"Agg":', '"Over":', '"expr":"Len"'))
+def _condition_fault(contract: Contract, expression: str) -> tuple[str, str | None] | None:
+    try:
+        fault = fault_of(contract, sql(expression))
+    except ValueError as error:
+        return str(error), SQL
+    return fault and (fault[0], fault[1] or SQL)
 
 
 def _turned(column: Column) -> bool:

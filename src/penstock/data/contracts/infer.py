@@ -15,7 +15,7 @@ import polars as pl
 
 from penstock.data.contracts.contract import Column, Contract, Rows
 from penstock.data.contracts.dtypes import dtype_of, logical, type_name
-from penstock.data.contracts.rules import HEAD
+from penstock.data.contracts.schema import HEAD
 from penstock.data.contracts.text import parsed, present
 
 ENOUGH = 1_000  # rows without a gap before a column is called not nullable

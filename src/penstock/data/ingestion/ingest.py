@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.assembly import tables_of, with_parts
 from penstock.data.ingestion.plan import File, Known, Plan, make_plan
-from penstock.data.sources.inputs import Input, inputs_of, is_function
+from penstock.data.sources.inputs import Input, function_digest, inputs_of, is_function
 from penstock.data.versions.refs import head, pin, publish, version_of
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError
@@ -122,10 +122,21 @@ def _job(
 
 
 def _settings(project: "ProjectFile", spec: "Dataset") -> dict[str, Any]:
-    path = project.root / spec.contract if spec.contract else None
-    contract = digest_file(path) if path and path.exists() else ""
+    contract = _contract_digest(project.root, project.root / spec.contract) if spec.contract else ""
     chosen = spec.model_dump(mode="json", include={"source", "mode", "key", "time", "max_quarantined"})
     return {**chosen, "contract": contract, "reader": READER}
+
+
+def _contract_digest(root: Path, path: Path) -> str:
+    """What the rows are held to: the contract's file, and the code of the functions that it names."""
+    if not path.exists():
+        return ""
+    if b"function" not in path.read_bytes():  # most contracts: Polars and pydantic are not loaded for them
+        return digest_file(path)
+    from penstock.data.contracts.custom import functions_of
+
+    code = {name: function_digest(root, name) for name in functions_of(path)}
+    return digest_value({"file": digest_file(path), "functions": code}) if code else digest_file(path)
 
 
 def _ingest(job: _Job, refresh: bool) -> Ingested:
@@ -160,11 +171,13 @@ def _known(job: _Job) -> Known:
 
 
 def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[Staged], Contract]":
+    from penstock.data.contracts.custom import load_functions
     from penstock.data.ingestion.dataset_contract import contract_for
     from penstock.data.ingestion.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
 
     opened = open_all(job.project.root, plan.read, scratch)
     contract = contract_for(job.project, job.store, job.dataset, known, opened)
+    functions = load_functions(job.project.root, contract)
     refuse_schema_breaks(contract, (one.first for one in opened), hint=job.hint)
     rows = 0
     staged = []
@@ -177,7 +190,7 @@ def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[St
                 job.progress(Progress(job.dataset, name, position, len(opened), rows))
 
         report(0)
-        staged.append(stage(job.store, one, contract, hint=job.hint, progress=report))
+        staged.append(stage(job.store, one, contract, functions, hint=job.hint, progress=report))
     refuse_bad_rows(staged, contract, job.dataset, job.spec.max_quarantined, job.hint)
     return staged, contract
 
@@ -210,7 +223,7 @@ def _publish(
     aside, aside_manifest = _commit(job, bad, known.aside, key, {"dataset": job.dataset + QUARANTINE})
     notes = {"dataset": job.dataset, "key": list(contract.keys), "quarantine": aside, **_provenance(inputs)}
     commit, manifest = _commit(job, good, known.version, key, notes)
-    _refuse_broken_whole(job, contract, commit, manifest.rows)
+    told = _refuse_broken_whole(job, contract, commit, manifest.rows)
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
         publish(tx, version_of(job.dataset, commit, manifest), expected=previous)
@@ -229,7 +242,7 @@ def _publish(
         if is_function(job.spec.source):
             tx.link(node("code", plan.read[0].digest), node("data", commit), "source")
     reasons = sum((one.reasons for one in staged), Counter())
-    warnings = sum((one.warnings for one in staged), Counter())
+    warnings = {**_warnings(staged, contract), **told}
     return Ingested(
         job.dataset,
         commit,
@@ -239,7 +252,7 @@ def _publish(
         False,
         plan.why,
         dict(reasons),
-        dict(warnings),
+        warnings,
     )
 
 
@@ -259,21 +272,32 @@ def _digests(files: Sequence[File]) -> list[list[str]]:
     return [[file["name"], file["digest"]] for file in files]
 
 
-def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, rows: int) -> None:
-    """Stop on the rules about all rows: how many, unique, fresh. A new commit is not referenced yet."""
-    from penstock.data.contracts.rules import dataset_faults, stale
+def _refuse_broken_whole(job: _Job, contract: "Contract", commit: str, rows: int) -> dict[str, int]:
+    """Stop on the rules about all rows: how many, unique, shares, fresh. A new commit is not referenced yet.
+
+    What is broken and does not stop is returned: rows per warning.
+    """
+    from penstock.data.contracts.whole import dataset_faults, stale
 
     good = job.store.scan(commit)
-    table = list(dataset_faults(contract, good, rows))
-    if contract.freshness and job.spec.time:
-        table += stale(good, job.spec.time, contract.freshness, utc_now())
-    if table:
+    faults = [*dataset_faults(contract, good, rows)]
+    if job.spec.time:
+        faults += stale(good, contract, job.spec.time, utc_now())
+    if table := [fault.row for fault in faults if fault.fatal]:
         raise ContractBroken(
             f"{job.dataset}: the data as a whole break the contract",
             table=table,
             where=job.spec.contract,
             hint=job.hint,
         )
+    return {fault.sentence: fault.rows for fault in faults}
+
+
+def _warnings(staged: "Sequence[Staged]", contract: "Contract") -> dict[str, int]:
+    from penstock.data.contracts.rules import told
+    from penstock.data.ingestion.staging import rows_read
+
+    return told(contract, sum((one.warnings for one in staged), Counter()), rows_read(staged))
 
 
 def _cursor(job: _Job, commit: str, files: Sequence[File]) -> Cursor:

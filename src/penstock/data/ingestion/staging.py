@@ -12,16 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from penstock.data.contracts.contract import Column, Contract
+from penstock.data.contracts.custom import Functions, conditions_of, explained_rules
 from penstock.data.contracts.dtypes import type_name
 from penstock.data.contracts.infer import infer_contract
-from penstock.data.contracts.rules import (
-    HEAD,
-    Change,
-    annotated,
-    head_changes,
-    schema_changes,
-    tally,
-)
+from penstock.data.contracts.rules import annotated, fatal, tally
+from penstock.data.contracts.schema import HEAD, Change, head_changes, schema_changes
 from penstock.data.reserved import FILE, RAW, REASONS, ROW, WARNINGS
 from penstock.data.sources.inputs import Input
 from penstock.data.sources.readers import Raw, explained, open_input
@@ -103,43 +98,71 @@ def refuse_schema_breaks(contract: Contract, raws: Iterable[Raw], *, hint: str) 
         raise ContractBroken(f"the schema broke: {count} not as the contract says", table=table, hint=hint)
 
 
-def stage(store: Store, opened: Opened, contract: Contract, *, hint: str, progress: Callable[[int], None]) -> Staged:
+def stage(
+    store: Store,
+    opened: Opened,
+    contract: Contract,
+    functions: Functions,
+    *,
+    hint: str,
+    progress: Callable[[int], None],
+) -> Staged:
     """Write the good and the bad rows of one input."""
-    audit = _Audit(store, contract, opened.input, hint, progress)
+    audit = _Audit(store, contract, functions, opened.input, hint, progress)
     good = store.write_table(audit.good(opened.frames()))
     return Staged(opened.input, good, audit.bad(), audit.reasons, audit.warnings, audit.examples)
 
 
 def refuse_bad_rows(staged: Sequence[Staged], contract: Contract, dataset: str, limit: float, hint: str) -> None:
     """ContractBroken on a rule of severity `error`, or when more than `limit` of the rows are bad."""
-    reasons = sum((one.reasons for one in staged), Counter[str]())
-    first = {reason: at for one in reversed(staged) for reason, at in one.examples.items()}
-    table: list[Change] = [
-        {"reason": reason, "rows": count, "first": f"{first[reason][0]} row {first[reason][1]:,}"}
-        for reason, count in reasons.most_common()
-    ]
-    fatal = {rule.name for rule in contract.rules if rule.severity == "error"} & set(reasons)
-    if fatal:
-        broken = [row for row in table if row["reason"] in fatal]
-        raise ContractBroken(f"{dataset}: a rule that no row may break is broken", table=broken, hint=hint)
-    bad = sum(one.bad.rows for one in staged)
-    read = bad + sum(one.good.rows for one in staged)
+    if broken := broken_rules(staged, contract):
+        raise ContractBroken(f"{dataset}: more rows break a rule than may", table=broken, hint=hint)
+    bad, read = sum(one.bad.rows for one in staged), rows_read(staged)
     if bad > limit * read:
         raise ContractBroken(
             f"{dataset}: {bad:,} of {read:,} rows ({bad / read:.1%}) break the contract; {limit:.1%} may",
-            table=table,
+            table=reasons_of(staged),
             hint=f"correct the source or the contract, or raise data.datasets.{dataset}.max_quarantined",
         )
+
+
+def broken_rules(staged: Sequence[Staged], contract: Contract) -> list[Change]:
+    """The rules of severity `error` that more rows break than they tolerate, with the first that does."""
+    reasons = {str(row["reason"]): row for row in reasons_of(staged)}
+    counts = {reason: int(str(row["rows"])) for reason, row in reasons.items()}
+    return [reasons[reason] for reason in fatal(contract, counts, rows_read(staged))]
+
+
+def reasons_of(staged: Sequence[Staged]) -> list[Change]:
+    """Why rows were set aside, how many for each reason, and where the first of them stands."""
+    reasons = sum((one.reasons for one in staged), Counter[str]())
+    first = {reason: at for one in reversed(staged) for reason, at in one.examples.items()}
+    return [
+        {"reason": reason, "rows": count, "first": f"{first[reason][0]} row {first[reason][1]:,}"}
+        for reason, count in reasons.most_common()
+    ]
+
+
+def rows_read(staged: Sequence[Staged]) -> int:
+    """Good and bad ones."""
+    return sum(one.good.rows + one.bad.rows for one in staged)
 
 
 class _Audit:
     """One pass over one input. Good rows stream through it; bad rows wait, a part's worth at most."""
 
     def __init__(
-        self, store: Store, contract: Contract, one: Input, hint: str, progress: Callable[[int], None]
+        self,
+        store: Store,
+        contract: Contract,
+        functions: Functions,
+        one: Input,
+        hint: str,
+        progress: Callable[[int], None],
     ) -> None:
         self.store = store
         self.contract = contract
+        self.functions = functions
         self.input = one
         self.hint = hint
         self.progress = progress
@@ -155,9 +178,10 @@ class _Audit:
             if position:
                 refuse_schema_breaks(self.contract, [raw], hint=self.hint)
             schema = raw.schema
-            marked = annotated(raw.rows, self.contract, schema, text=raw.text)
+            conditions = conditions_of(self.functions)
+            marked = annotated(raw.rows, self.contract, schema, text=raw.text, conditions=conditions)
             yield pl.DataFrame(schema=marked.select(names).collect_schema())
-            for batch in _batches(raw, marked):
+            for batch in self._batches(raw, marked):
                 fine = pl.col(REASONS).list.len() == 0
                 self._note(batch.filter(~fine), batch, schema, raw)
                 self.progress(batch.height)
@@ -187,6 +211,10 @@ class _Audit:
         self._waiting.append(bad.select(*texts, *marks))
         self._flush(BATCH)
 
+    def _batches(self, raw: Raw, marked: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+        with explained(raw), explained_rules(self.contract, self.functions, marked):
+            yield from marked.collect_batches(chunk_size=BATCH, maintain_order=True)
+
     def _flush(self, least: int) -> None:
         """Write waiting bad rows when there are so many; where a part ends does not depend on the batches."""
         while sum(frame.height for frame in self._waiting) >= least:
@@ -196,11 +224,6 @@ class _Audit:
 
 
 _MARKS = {FILE: pl.String(), ROW: pl.Int64(), REASONS: pl.List(pl.String)}
-
-
-def _batches(raw: Raw, marked: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    with explained(raw):
-        yield from marked.collect_batches(chunk_size=BATCH, maintain_order=True)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
