@@ -153,3 +153,23 @@ def test_a_server_that_was_restarted_is_met_anew(postgres):
     with ledger.read() as reader:
         assert reader.count(records.Run) >= 0
     ledger.close()
+
+
+def test_a_ledger_of_one_branch_learns_when_it_moved(tmp_path):
+    import sqlalchemy as sa
+    from alembic import command
+
+    from penstock.ledger.migrate import _config
+
+    with sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}").begin() as connection:
+        command.upgrade(_config(connection), "0001")
+        for commit, at in (("c1", "2026-01-01T00:00:00.000000Z"), ("c2", "2026-01-02T00:00:00.000000Z")):
+            row = f"('{commit}', 'flights', '', '', 1, 1, '', '{at}')"
+            connection.exec_driver_sql(f"INSERT INTO versions VALUES {row}")
+        row = "('flights', 'main', 'branch', 'c1', '2026-01-03T00:00:00.000000Z')"
+        connection.exec_driver_sql(f"INSERT INTO refs VALUES {row}")
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with ledger.read() as reader:
+        moves = reader.find(records.RefMove, dataset="flights", name="main")
+    ledger.close()
+    assert [(move.number, move.commit, move.at.day) for move in moves] == [(1, "c1", 1), (2, "c2", 2), (3, "c1", 3)]

@@ -33,11 +33,11 @@ class DataStep(StepApi):
         return tuple(ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen)
 
     def history(self, dataset: str) -> tuple[Version, ...]:
-        """Versions of a dataset, newest first."""
+        """Versions that a dataset has had on this branch, newest first."""
         from penstock.data import history
 
         with self._work.ledger.read() as reader:
-            found = tuple(history(reader, dataset))
+            found = tuple(history(reader, dataset, self._work.project.branch))
             known = {ref.dataset for ref in reader.find(Ref)} | set(self._work.project.config.data.datasets)
         if dataset not in known:
             raise UsageError.unknown("dataset", dataset, known, hint="penstock data ingest")
@@ -48,7 +48,7 @@ class DataStep(StepApi):
         from penstock.data import resolve
 
         with self._work.ledger.read() as reader:
-            return resolve(reader, reference)
+            return resolve(reader, reference, self._work.project.branch)
 
     def show(self, reference: str) -> "pl.LazyFrame":
         """The rows of a version: time travel is `show("flights@3f2a")`."""

@@ -77,7 +77,7 @@ def status(workspace: Workspace) -> Status:
         alerts = tuple(reader.find(Alert, endpoint=config.deliver.endpoint, state="firing", order_by="opened_at"))
         actions = reader.find(Action, order_by="-started_at", limit=1)
         names = (*config.data.datasets, *config.data.transforms)
-        heads = [head for name in names if (head := _head(reader, name))]
+        heads = [head for name in names if (head := _head(reader, name, project.branch))]
         return Status(
             project=config.name,
             data=tuple(heads),
@@ -94,10 +94,10 @@ def status(workspace: Workspace) -> Status:
         )
 
 
-def _head(reader: Reader, dataset: str) -> Version | None:
-    from penstock.data import head
+def _head(reader: Reader, dataset: str, branch: str) -> Version | None:
+    from penstock.data import current
 
-    return head(reader, dataset)
+    return current(reader, dataset, branch)
 
 
 def _production(reader: Reader, config: Config) -> Production | None:

@@ -26,6 +26,7 @@ from penstock.ledger import (
     node,
 )
 from penstock.ledger import trace as walk
+from penstock.project import ProjectFile
 
 BIGGEST = 2**63 - 1
 
@@ -59,7 +60,7 @@ class Trace:
 def trace(workspace: Workspace, text: str) -> Trace:
     """The lineage of what `text` names. UsageError when it names nothing, or several things."""
     with workspace.ledger.read() as reader:
-        found = _resolve(reader, workspace.project.config.name, text)
+        found = _resolve(reader, workspace.project, text)
         prediction = None if found else _prediction(workspace, text)
         if found is None and prediction is None:
             raise UsageError(
@@ -206,8 +207,9 @@ DESCRIBERS: Mapping[str, Callable[[Reader, str], Described | None]] = {
 }
 
 
-def _resolve(reader: Reader, model: str, text: str) -> str | None:
+def _resolve(reader: Reader, project: ProjectFile, text: str) -> str | None:
     """The node that `text` names."""
+    model = project.config.name
     kind, _, key = text.partition(":")
     if kind == "run" and (run_number := _number(key)) is not None:
         run = reader.get(Run, number=run_number)
@@ -217,7 +219,7 @@ def _resolve(reader: Reader, model: str, text: str) -> str | None:
     name, _, number = text.rpartition("@")
     if reader.count(ModelVersion, model=name or model, number=_number(number)):
         return node("model", f"{name or model}@{_number(number)}")
-    return _dataset(reader, text) or _by_prefix(reader, text)
+    return _dataset(reader, text, project.branch) or _by_prefix(reader, text)
 
 
 def _number(text: str) -> int | None:
@@ -226,13 +228,12 @@ def _number(text: str) -> int | None:
     return number if number <= BIGGEST else None
 
 
-def _dataset(reader: Reader, text: str) -> str | None:
-    name, _, reference = text.partition("@")
-    if not reader.find(Ref, dataset=name, limit=1):
+def _dataset(reader: Reader, text: str, branch: str) -> str | None:
+    if not reader.find(Ref, dataset=text.partition("@")[0], limit=1):
         return None
     from penstock.data import resolve
 
-    return node("data", resolve(reader, text if reference else f"{name}@main").commit)
+    return node("data", resolve(reader, text, branch).commit)
 
 
 def _by_prefix(reader: Reader, text: str, only: str | None = None) -> str | None:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 # bound here, not on first use: a function named like its module would be hidden by the module
 from penstock.data.ingestion.ingest import Ingested, Progress, ingest
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
-from penstock.data.versions.refs import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
+from penstock.data.versions.pins import pin
+from penstock.data.versions.refs import MAIN, current, diff, head, publish, publish_derived, tag, version_of
+from penstock.data.versions.resolve import history, resolve
 
 if TYPE_CHECKING:
     from penstock.data.contracts.contract import Column, Contract, Rule
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.data.versions.comparison import Diff
 
 __all__ = [
+    "MAIN",
     "TARGET",
     "Checked",
     "Column",
@@ -42,6 +45,7 @@ __all__ = [
     "TrainingSet",
     "check",
     "check_file",
+    "current",
     "diff",
     "draft_file",
     "has_label",

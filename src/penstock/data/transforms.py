@@ -38,7 +38,9 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
     used = {source: inputs[source] for source in spec.inputs}
     commit = _written(store, name, result, used, function)
     edges = {node("data", source): "transform" for source in used.values()}
-    publish_derived(ledger, store, name, commit, {**edges, node("code", function.code): "transform"})
+    publish_derived(
+        ledger, store, name, commit, {**edges, node("code", function.code): "transform"}, branch=project.branch
+    )
     return commit
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock.bundle import Manifest, export, features_of, open_manifest
+from penstock.data import current as newest_version
 from penstock.deliver.promotion import move_back, move_up, record_deployment
 from penstock.deliver.registry import in_production
 from penstock.deliver.serving_state import (
@@ -20,7 +21,7 @@ from penstock.deliver.serving_state import (
     write_view,
 )
 from penstock.errors import Damaged
-from penstock.ledger import Deployment, Ledger, ModelVersion, Ref, SealedBundle, node
+from penstock.ledger import Deployment, Ledger, ModelVersion, SealedBundle, node
 from penstock.project import ProjectFile
 from penstock.signing import load_signer
 from penstock.store import Store
@@ -96,10 +97,10 @@ def refresh(project: ProjectFile, ledger: Ledger, store: Store, *, actor: str, r
         return None
     present = deployed(_directory(project), project.config.deliver.endpoint)
     current = present.current if present and present.current.bundle == version.bundle else None
-    if current and current.data == _heads(ledger, current.data):
+    if current and current.data == _heads(project, ledger, current.data):
         return None
     bundle = _export(project, ledger, store, version.bundle)
-    data = _heads(ledger, bundle.sources)
+    data = _heads(project, ledger, bundle.sources)
     _views(project, store, bundle, data)  # rows that cannot be made are found before anything is decided
     deployment = _decide_refresh(project, ledger, version, data, actor, reason)
     if deployment:
@@ -172,7 +173,7 @@ def _deploy(
 ) -> None:
     root = _directory(project)
     bundle = _export(project, ledger, store, deployment.bundle)
-    data = _heads(ledger, bundle.sources)
+    data = _heads(project, ledger, bundle.sources)
     views = _views(project, store, bundle, data)
     model = ServedModel(deployment.model, deployment.number, deployment.bundle, views, data)
     before = (present.current, *present.previous) if present else ()
@@ -189,14 +190,14 @@ def _deploy_again(project: ProjectFile, ledger: Ledger, store: Store, present: E
     deploy(root, project.config.deliver.endpoint, target, trusted=_trusted(project), again=True)
 
 
-def _heads(ledger: Ledger, sources: Iterable[str]) -> dict[str, str]:
+def _heads(project: ProjectFile, ledger: Ledger, sources: Iterable[str]) -> dict[str, str]:
     """The newest commit of each dataset that stored views are made from."""
     with ledger.read() as reader:
-        found = {source: reader.get(Ref, dataset=source, name="main") for source in sorted(sources)}
-    for source, ref in found.items():
-        if ref is None:
+        found = {source: newest_version(reader, source, project.branch) for source in sorted(sources)}
+    for source, version in found.items():
+        if version is None:
             raise Damaged(f"dataset {source!r} has no version to serve a feature view from", hint="penstock run")
-    return {source: ref.commit for source, ref in found.items() if ref}
+    return {source: version.commit for source, version in found.items() if version}
 
 
 def _views(project: ProjectFile, store: Store, bundle: _Exported, data: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from penstock.improve.triggers import Due, Present, due
 from penstock.ledger import Action, Alert, Deployment, Ledger, Reader, Run, hold_lease
 from penstock.monitor import Look, look
 from penstock.pipeline import Turn
-from penstock.project import Config, ProjectFile
+from penstock.project import ProjectFile
 from penstock.store import Store
 
 
@@ -62,7 +62,7 @@ def _what_to_do(project: ProjectFile, ledger: Ledger, now: datetime) -> tuple[tu
     with ledger.read() as reader:
         if in_production(reader, project.config.name) is None:
             return (), None, ""  # the first model is a person's decision
-        asked = due(project.config, present(reader, project.config, now))
+        asked = due(project.config, present(reader, project, now))
         open_action = interrupted(reader)
     ready = [one for one in asked if one.waits is None]
     if open_action or not ready:
@@ -70,7 +70,7 @@ def _what_to_do(project: ProjectFile, ledger: Ledger, now: datetime) -> tuple[tu
     return asked, *begin(project, ledger, ready, now)
 
 
-def present(reader: Reader, config: Config, now: datetime) -> Present:
+def present(reader: Reader, project: ProjectFile, now: datetime) -> Present:
     """What the triggers look at, from the ledger."""
     runs = reader.find(Run, status="finished", order_by="-started_at", limit=1)
     done = reader.find(Action, kind=RETRAIN, state=list(FINISHED), order_by="-started_at", limit=1)
@@ -80,8 +80,10 @@ def present(reader: Reader, config: Config, now: datetime) -> Present:
     by_loop = last and run and last.outcome.get("run") == run.id
     return Present(
         now=now,
-        alerts=tuple(reader.find(Alert, endpoint=config.deliver.endpoint, state="firing", order_by="opened_at")),
-        heads=heads_of(reader, config),
+        alerts=tuple(
+            reader.find(Alert, endpoint=project.config.deliver.endpoint, state="firing", order_by="opened_at")
+        ),
+        heads=heads_of(reader, project),
         seen={**(last.outcome.get("data", {}) if last else {}), **(run.data if run else {})},
         trained_at=last.started_at if last and by_loop else run.started_at if run else now,
         last=made[0] if made else None,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from penstock.data import head
+from penstock.data import current
 from penstock.deliver import Promoted, promote
 from penstock.digest import digest_value
 from penstock.errors import Conflict, GateRefused, PenstockError
@@ -41,11 +41,12 @@ class Retrained:
     promoted: Promoted | None
 
 
-def heads_of(reader: Reader, config: Config) -> dict[str, str]:
+def heads_of(reader: Reader, project: ProjectFile) -> dict[str, str]:
     """The newest commit of every dataset that is read or waited for."""
+    config = project.config
     awaited = {trigger.new_data for trigger in config.improve.retrain.on if trigger.new_data}
     names = sorted({*config.data.datasets, *awaited})
-    return {name: version.commit for name in names if (version := head(reader, name))}
+    return {name: version.commit for name in names if (version := current(reader, name, project.branch))}
 
 
 def interrupted(reader: Reader) -> Action | None:
@@ -57,7 +58,7 @@ def interrupted(reader: Reader) -> Action | None:
 def begin(project: ProjectFile, ledger: Ledger, ready: list[Due], now: datetime) -> tuple[Action | None, str]:
     """Record that retraining starts; or None, and what was tried with the same data, code and settings."""
     with ledger.write() as tx:
-        heads = heads_of(tx, project.config)
+        heads = heads_of(tx, project)
         key = digest_value({"kind": RETRAIN, "data": heads, "project": project.digest, "code": _code(project)})
         known = tx.get(Action, key=key)
         if known and (held := _held(known, now)):

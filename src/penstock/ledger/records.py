@@ -56,6 +56,17 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class RefMove:
+    """A branch came to a version. `number` counts from 1 in each branch."""
+
+    dataset: str
+    name: str
+    number: int
+    commit: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Execution:
     """A step that ran: `key` is the digest of `inputs`, so the same inputs find it again."""
 

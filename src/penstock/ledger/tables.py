@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 from penstock.errors import UsageError
 from penstock.ledger import records as r
 
-REVISION = "0001"  # the newest migration: a ledger that says so is opened without importing Alembic
+REVISION = "0002"  # the newest migration: a ledger that says so is opened without importing Alembic
 
 Names = tuple[str, ...]
 
@@ -79,6 +79,7 @@ TABLES = (
         ("dataset", "name"),
         parents=(Parent(("dataset", "commit"), "versions", ("dataset", "commit")),),
     ),
+    Table(r.RefMove, "ref_moves", ("dataset", "name", "number")),
     Table(r.Execution, "executions", ("key",), indexes=(("step", "finished_at"),)),
     Table(r.Run, "runs", ("id",), unique=(("number",),), indexes=(("key",), ("status",), ("started_at",))),
     Table(r.Param, "params", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),

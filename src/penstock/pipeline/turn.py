@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from penstock.data import head, ingest, publish_derived
+from penstock.data import current, ingest, publish_derived
 from penstock.deliver import in_production, register
 from penstock.digest import short
 from penstock.engine import Outcome, Step, run_step, step_key
@@ -130,11 +130,11 @@ class _Turner:
         outcome = self._step(Step(f"transform {name}", inputs, work))
         commit = str(outcome.outputs["commit"])
         with self.ledger.read() as reader:
-            present = head(reader, name)
+            present = current(reader, name, self.project.branch)
         if present is None or present.commit != commit:
             # the same inputs came back after others: the result is remembered, the branch is not
             sources = {node("data", source): "input" for source in inputs["data"].values()}
-            publish_derived(self.ledger, self.store, name, commit, sources)
+            publish_derived(self.ledger, self.store, name, commit, sources, branch=self.project.branch)
         return commit
 
     # --- steps 3 to 5 ---

@@ -216,6 +216,7 @@ class FeatureView(Section):
 class Data(Section):
     """Datasets, what is derived from them, and the features of an example."""
 
+    branch: str = Field(default="git", pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")  # git: the one that is checked out
     datasets: dict[Name, Dataset] = {}
     transforms: dict[Name, Transform] = {}
     examples: str | None = None  # the dataset or transform with one row per example

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from penstock.digest import digest_value
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
+from penstock.project.branch import MAIN, branch_of
 from penstock.project.checks import check_sections
 from penstock.project.config import Config
 from penstock.project.document import Document, Path, Place, fill_in, overlay, read_document, read_text, read_value
@@ -34,6 +35,7 @@ class ProjectFile:
     path        /home/me/flights/penstock.yaml
     environment production, or None
     sets        ("train.params.depth=6",); a secret's value is hidden
+    branch      the branch of the data, as it was when the file was read
     lines       the place of every setting in the file
     """
 
@@ -42,6 +44,7 @@ class ProjectFile:
     config: Config
     environment: str | None = None
     sets: tuple[str, ...] = ()
+    branch: str = MAIN
     lines: Mapping[Path, Place] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -99,7 +102,8 @@ def load_project(
     if config is None or problems:
         raise ConfigError(problems, hint=f"correct {path}")
     shown = tuple(_without_secret(text) for text in sets)
-    return ProjectFile(path.parent, path, config, environment, shown, document.places)
+    branch = branch_of(path.parent, config.data.branch)
+    return ProjectFile(path.parent, path, config, environment, shown, branch, document.places)
 
 
 def _find(start: FilePath) -> FilePath:

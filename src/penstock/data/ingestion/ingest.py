@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.data.ingestion.assembly import tables_of, with_parts
 from penstock.data.ingestion.plan import File, Known, Plan, make_plan
 from penstock.data.sources.inputs import Input, function_digest, inputs_of, is_function
-from penstock.data.versions.refs import head, pin, publish, version_of
+from penstock.data.versions.pins import pin
+from penstock.data.versions.refs import current, publish, version_of
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError
 from penstock.ledger import Cursor, Execution, Ledger, Version, node, utc_now
@@ -158,13 +159,17 @@ def _ingest(job: _Job, refresh: bool) -> Ingested:
 def _known(job: _Job) -> Known:
     """What the last ingest left: the versions, and the files they were made of."""
     with job.ledger.read() as reader:
-        version = head(reader, job.dataset)
-        aside = head(reader, job.dataset + QUARANTINE)
-        cursor = reader.get(Cursor, name=f"ingest:{job.dataset}")
+        version = current(reader, job.dataset, job.project.branch)
+        aside = current(reader, job.dataset + QUARANTINE, job.project.branch)
+        cursor = reader.get(Cursor, name=cursor_name(job.dataset, version.commit)) if version else None
     position = cursor.position if cursor else {}
     files = {one["name"]: one for one in position.get("files", ())}
-    current = bool(version and position.get("commit") == version.commit)
-    return Known(version, aside, files, position.get("settings", {}) if current else {}, current)
+    return Known(version, aside, files, position.get("settings", {}), cursor is not None)
+
+
+def cursor_name(dataset: str, commit: str) -> str:
+    """Each version has its cursor, so that whoever comes back to it, on any branch, reads on from there."""
+    return f"ingest:{dataset}@{commit}"
 
 
 # --- audit ---------------------------------------------------------------------------------------
@@ -226,11 +231,13 @@ def _publish(
     told = _refuse_broken_whole(job, contract, commit, manifest.rows)
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
-        publish(tx, version_of(job.dataset, commit, manifest), expected=previous)
+        branch = job.project.branch
+        publish(tx, version_of(job.dataset, commit, manifest), expected=previous, branch=branch)
         publish(
             tx,
             version_of(job.dataset + QUARANTINE, aside, aside_manifest),
             expected=known.aside.commit if known.aside else None,
+            branch=branch,
         )
         tx.put(
             Execution(key, f"ingest {job.dataset}", inputs, {"data": commit, "quarantine": aside}, seconds, utc_now())
@@ -301,8 +308,8 @@ def _warnings(staged: "Sequence[Staged]", contract: "Contract") -> dict[str, int
 
 
 def _cursor(job: _Job, commit: str, files: Sequence[File]) -> Cursor:
-    position = {"commit": commit, "settings": dict(job.settings), "files": [dict(file) for file in files]}
-    return Cursor(f"ingest:{job.dataset}", position, utc_now())
+    position = {"settings": dict(job.settings), "files": [dict(file) for file in files]}
+    return Cursor(cursor_name(job.dataset, commit), position, utc_now())
 
 
 def _remember(job: _Job, version: Version | None, files: Sequence[File]) -> None:
@@ -310,7 +317,7 @@ def _remember(job: _Job, version: Version | None, files: Sequence[File]) -> None
     if version is None:
         return
     with job.ledger.write() as tx:
-        now = head(tx, job.dataset)
+        now = current(tx, job.dataset, job.project.branch)
         if now and now.commit == version.commit:
             tx.put(_cursor(job, version.commit, files))
 

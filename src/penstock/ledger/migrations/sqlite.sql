@@ -279,4 +279,12 @@ CREATE TABLE transitions (
 	CONSTRAINT fk_transitions_model_versions FOREIGN KEY(model, number) REFERENCES model_versions (model, number) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_transitions_model_number ON transitions (model, number);
-INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE ref_moves (
+	dataset TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	"commit" TEXT NOT NULL, 
+	at TEXT NOT NULL, 
+	CONSTRAINT pk_ref_moves PRIMARY KEY (dataset, name, number)
+);
+INSERT INTO alembic_version VALUES ('0002');
