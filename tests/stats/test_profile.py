@@ -26,9 +26,9 @@ def frame(rows) -> pl.DataFrame:
 
 
 def counted(profile: Profile) -> dict:
-    """A profile without its moments, which add only to rounding."""
+    """A profile without its moments and sums, which add only to rounding."""
     columns = profile.to_json()["columns"]
-    return {column["name"]: {key: value for key, value in column.items() if key != "moments"} for column in columns}
+    return {each["name"]: {key: each[key] for key in each if key not in ("moments", "sums")} for each in columns}
 
 
 def assert_same(a: Profile, b: Profile) -> None:
@@ -39,6 +39,7 @@ def assert_same(a: Profile, b: Profile) -> None:
         assert one.count == other.count
         assert one.mean == pytest.approx(other.mean, rel=1e-9, abs=1e-6)
         assert one.deviation == pytest.approx(other.deviation, rel=1e-6, abs=1e-3)
+        assert a.columns[name].sums == pytest.approx(b.columns[name].sums, rel=1e-9, abs=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,6 +51,15 @@ def test_merging_is_associative_and_equals_the_profile_of_all_rows(first, a, b, 
 
     assert_same(x.merge(y).merge(z), whole)
     assert_same(x.merge(y.merge(z)), whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS, ROWS)
+def test_the_order_of_merging_does_not_matter(first, a, b):
+    reference = Profile.build(frame(first))
+    x, y = (Profile.build(frame(rows), reference) for rows in (a, b))
+
+    assert_same(x.merge(y), y.merge(x))
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,6 +136,22 @@ def test_what_the_reference_never_had_is_counted_by_name():
     x, s = profile.columns["x"], profile.columns["s"]
     assert (x.below, x.above, x.nulls, x.nans, x.low_infinities, x.high_infinities) == (1, 1, 1, 1, 1, 1)
     assert (s.levels, s.counts, s.others, s.nulls) == (("a", "b"), (4, 1), 2, 1)
+
+
+def test_sums_are_of_the_values_in_each_bin_and_outside():
+    reference = Profile.build(pl.DataFrame({"x": [0.0, 1.0, 2.0]}))
+    later = Profile.build(pl.DataFrame({"x": [-5.0, -2.0, 0.5, 0.25, 1.5, 7.0, None, nan, inf]}), reference)
+    assert later.columns["x"].edges[:3] == (0.0, 1.0, 2.0)
+    assert later.columns["x"].sums == (-7.0, 0.75, 1.5, 0.0, 7.0)
+
+
+def test_unseen_levels_are_named_as_long_as_they_are_few():
+    reference = Profile.build(pl.DataFrame({"s": ["a"]}))
+    texts = [f"n{number:03}" for number in range(100)]
+    halves = [Profile.build(pl.DataFrame({"s": half}), reference) for half in ([*texts[::2], "n001"], texts[1::2])]
+    whole = halves[0].merge(halves[1]).columns["s"]
+    assert whole.others == 101
+    assert whole.unseen == tuple((text, 2 if text == "n001" else 1) for text in texts[:64])
 
 
 def test_missing_rate_counts_nulls_and_nans():

@@ -2,6 +2,7 @@
 
     Profile.build(frame)                        what a table looks like, small and additive
     drift(reference, current)                   how far a column moved from its reference, and is it chance
+    shifts(reference, current)                  which columns of a table moved, by size and by significance
     wilson(k, n), delong_paired(y, a, b) ...    how sure a number is
 
 numpy and Polars load with the first name that needs them.
@@ -11,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from penstock.stats.distance import Drift, chi2_tail, drift, psi
+    from penstock.stats.columns import Column, LevelColumn, Moments, NumericColumn, missing_rate
+    from penstock.stats.comparison import Drift, Shift, drift, shifts
+    from penstock.stats.distance import chi2_tail, jensen_shannon, kolmogorov_smirnov, psi, wasserstein
     from penstock.stats.intervals import (
         UNKNOWN,
         Interval,
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
         quantile,
         wilson,
     )
-    from penstock.stats.profile import Column, LevelColumn, Moments, NumericColumn, Profile, missing_rate
+    from penstock.stats.profile import Profile
 
 __all__ = [
     "UNKNOWN",
@@ -35,23 +38,30 @@ __all__ = [
     "Moments",
     "NumericColumn",
     "Profile",
+    "Shift",
     "bootstrap",
     "chi2_tail",
     "delong",
     "delong_paired",
     "difference",
     "drift",
+    "jensen_shannon",
+    "kolmogorov_smirnov",
     "missing_rate",
     "more_rows",
     "poisson_draws",
     "psi",
     "quantile",
+    "shifts",
+    "wasserstein",
     "wilson",
 ]
 
 _MODULES = {
-    "distance": ("Drift", "chi2_tail", "drift", "psi"),
-    "profile": ("Column", "LevelColumn", "Moments", "NumericColumn", "Profile", "missing_rate"),
+    "columns": ("Column", "LevelColumn", "Moments", "NumericColumn", "missing_rate"),
+    "comparison": ("Drift", "Shift", "drift", "shifts"),
+    "distance": ("chi2_tail", "jensen_shannon", "kolmogorov_smirnov", "psi", "wasserstein"),
+    "profile": ("Profile",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

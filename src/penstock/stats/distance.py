@@ -1,65 +1,32 @@
-"""How far two profiles of a column are apart.
+"""How far two distributions are apart, from their counts.
 
-    psi            population stability index: sum (q - p) ln(q / p), both sides smoothed by half a row
-                   per bin, so that an empty bin is evidence and not infinity
-    debiased psi   minus what chance alone adds, (B - 1)(1/n + 1/m); about 0 without drift
-    p-value        psi * nm / (n + m) is chi-squared with B - 1 degrees of freedom without drift
+    psi                   sum (q - p) ln(q / p): the population stability index, Jeffreys' divergence of the
+                          shares (Jeffreys 1946; Siddiqi 2006, Credit Risk Scorecards). Both sides are smoothed
+                          by half a row per bin, so that an empty bin is evidence and not infinity
+    jensen_shannon        square root of the mean of KL(p | m) and KL(q | m) in bits, m = (p + q) / 2: a metric
+                          from 0 to 1 (Lin 1991; Endres and Schindelin 2003)
+    kolmogorov_smirnov    largest gap of the two distribution functions, from 0 to 1 (Smirnov 1948)
+    wasserstein           area between the two distribution functions, in the values' unit (Vaserstein 1969;
+                          in one dimension Vallender 1974)
+    chi2_tail             how likely chance alone is to give a chi-squared at least as large
 
-B counts the bins in which either side has a row. What the reference hardly saw cannot be compared bin by
-bin without false alarms, so on clean data
-
-- numbers are folded to ten bins of about equal reference share, the outer two open (bins of their own for
-  what is outside the reference's range alarmed up to 10 % of the time at p < .05);
-- levels that the reference saw fewer than 5 times count as `others`, together with those it never saw, and
-  the reference's share of them is Good and Turing's estimate (without that, 1,000 rows of a long-tailed
-  column alarmed 77 to 100 % of the time).
-
-Null, NaN and the infinities are bins of their own.
+p and q are counts, not shares, of as many bins on both sides. A side without rows is no distance away.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import erfc, exp, lgamma, log, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from penstock.stats.profile import Column, LevelColumn, NumericColumn
-
-FOLDED = 10
 SMOOTHING = 0.5
-RARE = 4  # rows of the reference
-OTHER_REFERENCE = "the columns were not counted on the same reference"
 
 Counts = Sequence[float] | npt.NDArray[np.float64]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Drift:
-    """A column's distance from its reference: how large, and whether chance explains it."""
-
-    psi: float
-    debiased: float
-    p_value: float
-
-
-def drift(reference: Column, current: Column) -> Drift:
-    """How far `current` is from `reference`. A side without rows shows nothing: distances 0, p-value 1.
-
-    ValueError when `current` was not counted on `reference`.
-    """
-    p, q = aligned(reference, current)
-    value, bins = psi(p, q), int(((p + q) > 0).sum())
-    n, m = float(p.sum()), float(q.sum())
-    scale = (n + m) / (n * m) if n and m else 0.0
-    noise = max(bins - 1, 0) * scale
-    p_value = chi2_tail(value / scale, bins - 1) if scale else 1.0
-    return Drift(value, value - noise, p_value)
-
-
 def psi(p: Counts, q: Counts) -> float:
-    """Population stability index of two rows of counts on the same bins."""
+    """Population stability index. ValueError for different bins."""
     a, b = _filled(p, q)
     if not a.sum() or not b.sum():
         return 0.0
@@ -68,25 +35,35 @@ def psi(p: Counts, q: Counts) -> float:
     return float(((share_b - share_a) * np.log(share_b / share_a)).sum())
 
 
-def aligned(reference: Column, current: Column) -> tuple[Array, Array]:
-    """Both columns' counts on the bins that PSI uses."""
-    if isinstance(reference, NumericColumn) and isinstance(current, NumericColumn) and reference.edges == current.edges:
-        groups = fold(reference.counts)
-        return _folded(reference, groups), _folded(current, groups)
-    if isinstance(reference, LevelColumn) and isinstance(current, LevelColumn) and reference.levels == current.levels:
-        return _grouped(reference, current)
-    raise ValueError(OTHER_REFERENCE)
+def jensen_shannon(p: Counts, q: Counts) -> float:
+    """Jensen-Shannon distance, base 2. ValueError for different bins."""
+    a, b = _filled(p, q)
+    if not a.sum() or not b.sum():
+        return 0.0
+    share_a, share_b = a / a.sum(), b / b.sum()
+    middle = (share_a + share_b) / 2
+    divergence = (_bits(share_a, middle) + _bits(share_b, middle)) / 2
+    return sqrt(min(max(divergence, 0.0), 1.0))
 
 
-def fold(counts: Sequence[int], into: int = FOLDED) -> npt.NDArray[np.intp]:
-    """For every fine bin its group: neighbours together, each group about 1/`into` of `counts`."""
-    fine = np.asarray(counts, dtype=np.float64)
-    total = fine.sum()
-    if not total:
-        return np.zeros(len(fine), dtype=np.intp)
-    middles = (np.cumsum(fine) - fine / 2) / total
-    wanted = np.minimum((middles * into).astype(np.intp), into - 1)
-    return np.asarray(np.unique(wanted, return_inverse=True)[1], dtype=np.intp)
+def kolmogorov_smirnov(p: Counts, q: Counts) -> float:
+    """Largest gap of the distribution functions over bins in their order. ValueError for different bins."""
+    a, b = _filled(p, q)
+    if not a.sum() or not b.sum():
+        return 0.0
+    return float(np.abs(np.cumsum(a) / a.sum() - np.cumsum(b) / b.sum()).max())
+
+
+def wasserstein(x: Counts, p: Counts, y: Counts, q: Counts) -> float:
+    """Area between the distribution functions of the values `x`, seen `p` times each, and `y`, seen `q` times."""
+    a, b = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+    if not a.sum() or not b.sum():
+        return 0.0
+    places = np.concatenate([x, y])
+    steps = np.concatenate([a / a.sum(), -b / b.sum()])
+    order = np.argsort(places)
+    gaps = np.abs(np.cumsum(steps[order]))[:-1]
+    return float((gaps * np.diff(places[order])).sum())
 
 
 def chi2_tail(x: float, degrees: int) -> float:
@@ -109,35 +86,7 @@ def _filled(p: Counts, q: Counts) -> tuple[Array, Array]:
     return a[some], b[some]
 
 
-def _folded(column: NumericColumn, groups: npt.NDArray[np.intp]) -> Array:
-    inner = np.bincount(groups, weights=np.asarray(column.counts, dtype=np.float64), minlength=1)
-    inner[0] += column.below
-    inner[-1] += column.above
-    named = [column.nulls, column.nans, column.low_infinities, column.high_infinities]
-    return np.concatenate([inner, np.asarray(named, dtype=np.float64)])
-
-
-def _grouped(reference: LevelColumn, current: LevelColumn) -> tuple[Array, Array]:
-    seen, now = (np.asarray(column.counts, dtype=np.float64) for column in (reference, current))
-    rare = seen <= RARE
-    total, others = seen.sum() + reference.others, _expected_others(seen, reference.others)
-    frequent = seen[~rare]
-    frequent *= (total - others) / max(frequent.sum(), 1.0)
-    found = now[rare].sum() + current.others
-    return (
-        np.append(frequent, [others, reference.nulls]),
-        np.append(now[~rare], [found, current.nulls]),
-    )
-
-
-def _expected_others(seen: Array, unlisted: int) -> float:
-    """How many of as many later rows will be of levels seen up to RARE times, or never.
-
-    Good and Turing: as many as were of levels seen 1 to RARE + 1 times. Not more than if the rare levels were as
-    frequent as the mean level: where all were seen equally often, which is no chance, none of them is rare.
-    """
-    rare = seen[(seen > 0) & (seen <= RARE)]
-    found = float(rare.sum()) + unlisted
-    good_turing = found + float(seen[seen == RARE + 1].sum())
-    mean = float(seen.sum()) / max(len(seen[seen > 0]), 1)
-    return min(good_turing, max(found, (len(rare) + unlisted / RARE) * mean))
+def _bits(share: Array, of: Array) -> float:
+    """Kullback-Leibler divergence in bits; a bin without share adds nothing."""
+    some = share > 0
+    return float((share[some] * np.log2(share[some] / of[some])).sum())

@@ -12,115 +12,22 @@ of two halves is the profile of the whole) and any two of them can be compared (
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from math import isfinite, nan, sqrt
-from typing import Any, ClassVar
+from math import isfinite, nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from penstock.errors import UsageError
+from penstock.stats.columns import Column, LevelColumn, Moments, NumericColumn, first_unseen, merged
 
-FORMAT = "penstock.profile/1"
+FORMAT = "penstock.profile/2"
 BINS = 64
 LEVELS = 1024
 LONGEST_LEVEL = 100  # characters; longer texts that begin alike are one level
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Count, mean and sum of squared deviations of finite values; they merge (Chan, Golub and LeVeque 1979)."""
-
-    count: int = 0
-    mean: float = 0.0
-    m2: float = 0.0
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation (of the values, not of a population they stand for)."""
-        return sqrt(self.m2 / self.count) if self.count else 0.0
-
-    def merge(self, other: "Moments") -> "Moments":
-        """Of both together."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        count = self.count + other.count
-        gap = other.mean - self.mean
-        mean = self.mean + gap * (other.count / count)
-        m2 = self.m2 + other.m2 + gap * gap * (self.count * (other.count / count))
-        return Moments(count, mean, m2)
-
-
-@dataclass(frozen=True)
-class NumericColumn:
-    """Numbers, or times as seconds (since 1970, or since midnight).
-
-    Bin i holds `edges[i] <= value < edges[i + 1]`; `below` and `above` are what the reference never had.
-    """
-
-    kind: ClassVar[str] = "numeric"
-    temporal: bool
-    rows: int
-    nulls: int
-    nans: int
-    low_infinities: int
-    high_infinities: int
-    below: int
-    above: int
-    counts: tuple[int, ...]
-    edges: tuple[float, ...]
-    minimum: float | None
-    maximum: float | None
-    moments: Moments
-
-    @property
-    def missing(self) -> int:
-        """Nulls and NaNs."""
-        return self.nulls + self.nans
-
-    def merge(self, other: "NumericColumn") -> "NumericColumn":
-        """Of both together. ValueError for other bins."""
-        if (self.edges, self.temporal) != (other.edges, other.temporal):
-            raise ValueError("the profiles have different references, so their bins do not add")
-        sums = {name: getattr(self, name) + getattr(other, name) for name in _NUMERIC_SUMS}
-        return replace(
-            self,
-            **sums,
-            counts=_added(self.counts, other.counts),
-            minimum=_first(min, self.minimum, other.minimum),
-            maximum=_first(max, self.maximum, other.maximum),
-            moments=self.moments.merge(other.moments),
-        )
-
-
-@dataclass(frozen=True)
-class LevelColumn:
-    """Texts, categories or truth values. `others` counts what is none of the reference's `levels`."""
-
-    kind: ClassVar[str] = "levels"
-    rows: int
-    nulls: int
-    levels: tuple[str, ...]
-    counts: tuple[int, ...]
-    others: int
-
-    @property
-    def missing(self) -> int:
-        """Nulls."""
-        return self.nulls
-
-    def merge(self, other: "LevelColumn") -> "LevelColumn":
-        """Of both together. ValueError for other levels."""
-        if self.levels != other.levels:
-            raise ValueError("the profiles have different references, so their levels do not add")
-        sums = {name: getattr(self, name) + getattr(other, name) for name in ("rows", "nulls", "others")}
-        return replace(self, **sums, counts=_added(self.counts, other.counts))
-
-
-Column = NumericColumn | LevelColumn
-_NUMERIC_SUMS = ("rows", "nulls", "nans", "low_infinities", "high_infinities", "below", "above")
 
 
 @dataclass(frozen=True)
@@ -149,8 +56,8 @@ class Profile:
         """The profile of both tables' rows. ValueError when they were not counted on the same reference."""
         if set(self.columns) != set(other.columns):
             raise ValueError("the profiles have different columns")
-        merged = {name: _merged(column, other.columns[name]) for name, column in self.columns.items()}
-        return Profile(self.rows + other.rows, merged)
+        columns = {name: merged(column, other.columns[name]) for name, column in self.columns.items()}
+        return Profile(self.rows + other.rows, columns)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value; numbers that JSON cannot hold (moments that overflowed) become null."""
@@ -163,11 +70,6 @@ class Profile:
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             raise ValueError(f"not a profile: expected a JSON object of format {FORMAT}")
         return cls(value["rows"], {fields["name"]: _column_of(fields) for fields in value["columns"]})
-
-
-def missing_rate(column: Column) -> float:
-    """Share of rows that are null or NaN; 0 without rows."""
-    return column.missing / column.rows if column.rows else 0.0
 
 
 def _reference(series: pl.Series) -> Column:
@@ -216,6 +118,7 @@ def _numeric(series: pl.Series, edges: tuple[float, ...] | None) -> NumericColum
     grid = np.asarray(_edges(finite) if edges is None else edges, dtype=np.float64)
     below_edge = np.searchsorted(finite, grid, side="left")
     low, high = (int(below_edge[0]), int(below_edge[-1])) if len(grid) else (0, 0)
+    starts = below_edge if len(grid) else np.zeros(1, dtype=np.intp)
     return NumericColumn(
         temporal=series.dtype.is_temporal(),
         rows=len(series),
@@ -227,6 +130,7 @@ def _numeric(series: pl.Series, edges: tuple[float, ...] | None) -> NumericColum
         above=len(finite) - high,
         counts=tuple(np.diff(below_edge).tolist()),
         edges=tuple(grid.tolist()),
+        sums=_sums(finite, starts),
         minimum=float(finite[0]) if len(finite) else None,
         maximum=float(finite[-1]) if len(finite) else None,
         moments=_moments(finite),
@@ -258,6 +162,13 @@ def _edges(ordered: Floats) -> Floats:
     return np.unique(np.concatenate([points, ends[np.isfinite(ends)]]))
 
 
+def _sums(ordered: Floats, starts: npt.NDArray[np.intp]) -> tuple[float, ...]:
+    """Of what is before the first start, between each two, and from the last on."""
+    parts = np.split(ordered, starts)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return tuple(float(part.sum()) for part in parts)
+
+
 def _moments(values: Floats) -> Moments:
     if not len(values):
         return Moments()
@@ -271,9 +182,11 @@ def _levels(series: pl.Series, levels: tuple[str, ...] | None) -> LevelColumn:
     found = dict(texts.value_counts().iter_rows())
     if levels is None:
         levels = ("false", "true") if series.dtype == pl.Boolean else _most_frequent(found)
-    counts = tuple(found.get(level, 0) for level in levels)
+    counts = tuple(found.pop(level, 0) for level in levels)
     filled = len(series) - series.null_count()
-    return LevelColumn(len(series), series.null_count(), levels, counts, filled - sum(counts))
+    return LevelColumn(
+        len(series), series.null_count(), levels, counts, filled - sum(counts), first_unseen(found.items())
+    )
 
 
 def _texts(series: pl.Series) -> pl.Series:
@@ -288,28 +201,11 @@ def _most_frequent(found: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(ranked[:LEVELS]))
 
 
-def _merged(a: Column, b: Column) -> Column:
-    if isinstance(a, NumericColumn) and isinstance(b, NumericColumn):
-        return a.merge(b)
-    if isinstance(a, LevelColumn) and isinstance(b, LevelColumn):
-        return a.merge(b)
-    raise ValueError("the profiles have different kinds of column, so they do not add")
-
-
-def _added(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(x + y for x, y in zip(a, b, strict=True))
-
-
-def _first(choose: Any, a: float | None, b: float | None) -> float | None:
-    known = [value for value in (a, b) if value is not None]
-    return choose(known) if known else None
-
-
 def _json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _json(each) for key, each in value.items()}
     if isinstance(value, tuple):
-        return list(value)
+        return [_json(each) for each in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
@@ -317,7 +213,13 @@ def _column_of(fields: Mapping[str, Any]) -> Column:
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     del kept["name"]
     if kept.pop("kind") == LevelColumn.kind:
-        return LevelColumn(**kept)
+        unseen = tuple((level, count) for level, count in kept.pop("unseen"))
+        return LevelColumn(**kept, unseen=unseen)
     moments: Mapping[str, Any] = kept.pop("moments")
-    known: dict[str, Any] = {name: nan if value is None else value for name, value in moments.items()}
-    return NumericColumn(**kept, moments=Moments(**known))
+    known: dict[str, Any] = {name: _number(value) for name, value in moments.items()}
+    sums = tuple(_number(value) for value in kept.pop("sums"))
+    return NumericColumn(**kept, sums=sums, moments=Moments(**known))
+
+
+def _number(value: Any) -> Any:
+    return nan if value is None else value
