@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from penstock.data import check_file, draft_file, infer_file, parse_contract, read_file
+from penstock.data import draft_file, infer_dataset, infer_file, parse_contract, read_file
 from penstock.errors import ContractBroken, UsageError
 
 
@@ -42,22 +42,34 @@ def test_a_file_is_read_as_it_would_be_stored(lab) -> None:
     assert read_file(lab.root / "a.parquet")[0].equals(frame)
 
 
-def test_check_holds_a_file_against_a_contract(flights) -> None:
-    lab = flights("1,2,AA\n")
-    good = lab.write("new.csv", "id,delay,carrier\n" + "1,2,AA\n" * 50 + "2,-61,AA\n")
-    checked = check_file(lab.project, "flights", good)
-    assert (checked.rows, checked.bad_rows) == (51, 1)
-    for text in ("id,late,carrier\n1,2,AA\n", "id,delay,carrier\nx,2,AA\n", "id,delay,carrier\n1,-61,AA\n"):
-        with pytest.raises(ContractBroken, match=r"new.csv does not keep the contract of 'flights'") as broken:
-            check_file(lab.project, "flights", lab.write("new.csv", text))
-        assert broken.value.table
-    assert lab.head("flights") is None
+def test_a_draft_from_a_datasets_source(lab) -> None:
+    lab.write("data/a.csv", "id,x\n1,2\n2,3\n")
+    lab.write("data/b.csv", "id,x,y\n3,2.5,a\n")
+    lab.datasets["flights"] = "{source: data/*.csv, key: id}"
+    columns = parse_contract(draft := infer_dataset(lab.project, "flights")).columns
+    assert {name: column.type for name, column in columns.items()} == {"id": "Int64", "x": "Float64", "y": "String"}
+    assert "keys: [id]" in draft
+    lab.write(
+        "source.py", "import polars as pl\ndef rows():\n    yield from [pl.DataFrame({'a': [n]}) for n in (1, 2)]\n"
+    )
+    lab.datasets["made"] = '{source: "source:rows"}'
+    assert "from 2 rows" in infer_dataset(lab.project, "made")
+    with pytest.raises(UsageError, match="did you mean 'flights'"):
+        infer_dataset(lab.project, "flight")
 
 
-def test_check_of_what_cannot_be_checked(lab) -> None:
-    lab.datasets["flights"] = "{source: a.csv}"
-    path = lab.write("a.csv", "a\n1\n")
-    with pytest.raises(UsageError, match="has no contract"):
-        check_file(lab.project, "flights", path)
-    with pytest.raises(UsageError, match="did you mean"):
-        check_file(lab.project, "flight", path)
+def test_types_decide_where_only_some_inputs_have_them(lab) -> None:
+    lab.write("data/a.csv", "id,x\n1,2\n2,3\n")
+    pl.DataFrame({"id": ["a"], "x": [1]}).write_parquet(lab.root / "data/b.parquet")
+    lab.datasets["flights"] = "{source: data/*}"
+    assert parse_contract(infer_dataset(lab.project, "flights")).columns["id"].type == "String"
+
+
+def test_a_source_that_cannot_be_read_is_named(lab) -> None:
+    lab.write("data/a.csv", "id,x\n1,2\n")
+    lab.write("data/b.csv", "id,x\n1,2,3\n")
+    lab.write("data/c.csv", "id,x\n1,2\n")
+    lab.datasets["flights"] = "{source: data/*}"
+    with pytest.raises(ContractBroken) as error:
+        infer_dataset(lab.project, "flights")
+    assert error.value.where == "data/b.csv"

@@ -171,3 +171,30 @@ def test_a_draft_of_text_is_kept_by_that_text(values: list[str | None], copies: 
 def test_any_text_can_be_quoted(text: str) -> None:
     contract = parse_contract(f"columns:\n  a: {{type: String, description: {quoted(text)}}}")
     assert contract.columns["a"].description == text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "pii"),
+    [
+        ("contact", ["ada@example.org", "b.c@d.co", None], "direct_identifier"),
+        ("contact", ["ada@example.org", "nobody"], None),
+        ("reach", ["+49 30 123456", "0044-20-7946-0000"], "direct_identifier"),
+        ("delay", ["+12", "-3"], None),
+        ("passenger_lastName", ["Lovelace", "Hopper"], "direct_identifier"),
+        ("Date of Birth", ["1815-12-10", "1906-12-09"], "quasi_identifier"),
+        ("phone", ["5551234567", "5559876543"], "direct_identifier"),
+        ("phone", ["0", "1"], None),
+        ("email", ["true", "false"], None),
+        ("name", ["Widget", "Gadget"], None),
+        ("model_name", ["A320", "B737"], None),
+        ("zip_code", ["10115", "20095"], None),
+        ("zip_code", ["01067", "20095"], "quasi_identifier"),
+        ("first_name", ["x", "y"] * 60, None),
+    ],
+)
+def test_what_looks_personal_is_marked_and_not_shown(name: str, values: list[str | None], pii: str | None) -> None:
+    draft = infer_contract(pl.DataFrame({name: values}, schema={name: pl.String}), text=True)
+    assert draft.contract.columns[name].pii == pii
+    assert parse_contract(draft.text) == draft.contract
+    if pii:
+        assert not any(value in draft.text for value in values if value)

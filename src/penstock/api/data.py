@@ -11,7 +11,7 @@ from penstock.ledger import Ref, SealedBundle, Version
 if TYPE_CHECKING:
     import polars as pl
 
-    from penstock.data import Checked, Diff, Ingested
+    from penstock.data import Diff, Ingested, Verdict
     from penstock.store import Damage, Store, Swept
 
 
@@ -71,17 +71,19 @@ class DataStep(StepApi):
             transaction.audit("data.tag", subject, actor=self._work.actor, payload={"commit": version.commit})
         return version
 
-    def infer(self, file: Path | str) -> str:
-        """Draft a contract, as commented YAML, from a file's rows."""
-        from penstock.data import infer_file
+    def infer(self, what: Path | str) -> str:
+        """Draft a contract, as commented YAML, from a dataset's source or from a file's rows."""
+        from penstock.data import infer_dataset, infer_file
 
-        return infer_file(Path(file))
+        file = Path(what)
+        return infer_file(file) if file.is_file() else infer_dataset(self._work.project, str(what))
 
-    def check(self, file: Path | str, dataset: str) -> "Checked":
-        """Hold a file against a dataset's contract without ingesting it. Raises ContractBroken."""
-        from penstock.data import check_file
+    def check(self, files: Path | str | Sequence[Path | str], dataset: str) -> "Verdict":
+        """Hold files against a dataset's contract without ingesting them; `verdict.refuse()` raises ContractBroken."""
+        from penstock.data import check_files
 
-        return check_file(self._work.project, dataset, Path(file))
+        listed = [files] if isinstance(files, Path | str) else files
+        return check_files(self._work.project, dataset, listed)
 
     def quarantine(self, dataset: str) -> "pl.LazyFrame":
         """Rows that the contract has turned away, whole, with the reasons."""

@@ -1,7 +1,7 @@
 """`penstock data`: datasets, contracts, versions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,15 +14,15 @@ from penstock.cli.shell import (
     answer,
     group,
     guarded,
+    place_for,
+    print_document,
     project_at,
     say,
     show_rows,
     spinner,
 )
 from penstock.digest import short
-
-if TYPE_CHECKING:
-    pass
+from penstock.errors import ContractBroken, UsageError
 
 app = group("data", "Step 2: datasets, contracts, versions.")
 app.add_typer(data_versions.app)
@@ -63,40 +63,72 @@ def _ingested(done: Any) -> None:
 
 
 @app.command()
-def infer(file: Annotated[Path, typer.Argument(help="A CSV, Parquet, Arrow or NDJSON file.")]) -> None:
-    """Draft a contract from a file, with a reason for each line.
+def infer(
+    what: Annotated[str, typer.Argument(help="A dataset of the project file, or a file.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    where: Where = HERE,
+    environment: Environment = None,
+) -> None:
+    """Draft a contract from a dataset's source or from a file, with a reason for each line.
 
-    Example: penstock data infer customers.csv > contracts/customers.yaml
+    Example: penstock data infer customers.csv -o contracts/customers.yaml
     """
 
     def draft() -> None:
         from penstock.data import infer_file
 
-        typer.echo(infer_file(file), nl=False)
+        file = Path(what)
+        text = infer_file(file) if file.is_file() else project_at(where, environment).data.infer(what)
+        typer.echo(_kept(text, output, force) if output else text, nl=output is not None)
 
     guarded(draft, False)
 
 
+def _kept(text: str, output: Path, force: bool) -> str:
+    """Write a draft where no other is."""
+    try:
+        with place_for(output).open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        hint = "another name, or --force to write over it"
+        raise UsageError("there is such a file", where=str(output), hint=hint) from None
+    return f"wrote {output}"
+
+
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="The file to check.")],
+    files: Annotated[list[str], typer.Argument(help="Files, or globs in quotes.")],
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset whose contract counts.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a file against a contract without ingesting it. Ends with 4 when it does not keep it.
+    """Hold files against a contract without ingesting them. Ends with 4 when they do not keep it.
 
-    Example: penstock data check new.csv --dataset customers
+    Example: penstock data check "deliveries/*.csv" --dataset customers
     """
-    answer(lambda: project_at(where, environment).data.check(file, dataset), _checked, as_json)
+    render = _verdict_page if markdown else _verdict
+    verdict = answer(lambda: project_at(where, environment).data.check(files, dataset), render, as_json)
+    raise typer.Exit(0 if verdict.ok else ContractBroken.exit_code)
 
 
-def _checked(found: Any) -> None:
-    """A file that keeps its contract."""
-    typer.secho(f"{found.rows:,} rows keep the contract", fg="green")
-    for reason, count in {**found.reasons, **found.warnings}.items():
-        say(f"  {count:,}  {reason}")
+def _verdict_page(verdict: Any) -> None:
+    """A verdict for a pull request."""
+    from penstock.data import verdict_document
+
+    print_document(verdict_document(verdict), None)
+
+
+def _verdict(verdict: Any) -> None:
+    """What a contract says about files."""
+    for row in verdict.reasons:
+        say(f"  {row['rows']:,}  {row['reason']}  (first: {row['first']})")
+    for reason, count in verdict.warnings.items():
+        say(f"  {count:,}  {reason}  (warns)")
+    verdict.refuse()
+    typer.secho(f"{verdict.rows:,} rows keep the contract, {verdict.bad_rows:,} would be set aside", fg="green")
 
 
 @app.command()

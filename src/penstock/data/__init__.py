@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from penstock.data.contracts.contract_file import load_contract, parse_contract
     from penstock.data.contracts.infer import Draft, infer_contract
     from penstock.data.contracts.rules import Checked, check
-    from penstock.data.ingestion.files import check_file, draft_file, infer_file, read_file
+    from penstock.data.ingestion.checking import Verdict, check_files
+    from penstock.data.ingestion.files import draft_file, infer_dataset, infer_file, read_file
+    from penstock.data.ingestion.verdict_page import verdict_document
     from penstock.data.transforms import transform
     from penstock.data.versions.comparison import Diff
 
@@ -43,8 +45,9 @@ __all__ = [
     "Progress",
     "Rule",
     "TrainingSet",
+    "Verdict",
     "check",
-    "check_file",
+    "check_files",
     "current",
     "diff",
     "draft_file",
@@ -52,6 +55,7 @@ __all__ = [
     "head",
     "history",
     "infer_contract",
+    "infer_dataset",
     "infer_file",
     "ingest",
     "load_contract",
@@ -66,6 +70,7 @@ __all__ = [
     "tag",
     "training_set",
     "transform",
+    "verdict_document",
     "version_of",
 ]
 
@@ -73,7 +78,9 @@ _MODULES = {
     "versions.comparison": ("Diff",),
     "contracts.contract": ("Column", "Contract", "Rule"),
     "contracts.contract_file": ("load_contract", "parse_contract"),
-    "ingestion.files": ("check_file", "draft_file", "infer_file", "read_file"),
+    "ingestion.checking": ("Verdict", "check_files"),
+    "ingestion.files": ("draft_file", "infer_dataset", "infer_file", "read_file"),
+    "ingestion.verdict_page": ("verdict_document",),
     "contracts.infer": ("Draft", "infer_contract"),
     "contracts.rules": ("Checked", "check"),
     "transforms": ("transform",),

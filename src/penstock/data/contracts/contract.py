@@ -26,6 +26,7 @@ from penstock.project import Duration, Names, Reference, Section, Share
 
 Scalar = bool | int | float | str
 Severity = Literal["error", "quarantine", "warn"]
+MASK = "***"  # what is told in place of a personal value
 
 
 class Expectation(Section):
@@ -154,4 +155,4 @@ class Contract(Section):
     def shown(self, name: str, value: object) -> str:
         """A value of a column as it may be told to people: `***` where it is personal."""
         column = self.columns.get(name)
-        return "***" if column and column.pii and value is not None else str(value)
+        return MASK if column and column.pii and value is not None else str(value)

@@ -15,6 +15,7 @@ import polars as pl
 
 from penstock.data.contracts.contract import Column, Contract, Rows
 from penstock.data.contracts.dtypes import dtype_of, logical, type_name
+from penstock.data.contracts.personal import recognised, signs
 from penstock.data.contracts.schema import HEAD
 from penstock.data.contracts.text import parsed, present
 
@@ -63,9 +64,7 @@ def infer_contract(rows: pl.LazyFrame | pl.DataFrame, *, keys: Sequence[str] = (
     )
     seen = _observe(frame, columns, text)
     count = frame.select(pl.len()).collect().item()
-    settled = {
-        name: column.model_copy(update={"nullable": _nullable(seen[name], count)}) for name, column in columns.items()
-    }
+    settled = {name: _settled(name, column, seen[name], count) for name, column in columns.items()}
     sound = tuple(keys) if keys and _identifies(frame, columns, keys, text) else ()
     contract = Contract(columns=settled, keys=sound, rows=Rows(min=min(count, 1)))
     return Draft(contract, "\n".join(_lines(contract, seen, count, tuple(keys))) + "\n")
@@ -75,8 +74,10 @@ def _typed(dtype: pl.DataType) -> str:
     return "String" if isinstance(dtype, pl.Null) else type_name(dtype)
 
 
-def _nullable(facts: Mapping[str, Any], rows: int) -> bool:
-    return bool(facts["missing"]) or rows < ENOUGH
+def _settled(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> Column:
+    personal = recognised(name, column, facts, rows)
+    nullable = bool(facts["missing"]) or rows < ENOUGH
+    return column.model_copy(update={"nullable": nullable, "pii": personal and personal[0]})
 
 
 # --- types from text -----------------------------------------------------------------------------
@@ -203,6 +204,7 @@ def _facts(value: pl.Expr, dtype: pl.DataType) -> dict[str, pl.Expr]:
         facts |= {"low": value.min(), "high": value.max()}
     elif isinstance(dtype, pl.String):
         facts |= {"distinct": value.n_unique(), "some": value.drop_nulls().unique().sort().head(FEW + 1).implode()}
+        facts |= signs(value)
     return facts
 
 
@@ -222,10 +224,10 @@ def _lines(
     contract: Contract, seen: Mapping[str, Mapping[str, Any]], rows: int, keys: tuple[str, ...]
 ) -> Iterator[str]:
     yield f"# A first draft from {rows:,} rows. It holds them to their columns and types; add what you know:"
-    yield "#   min, max, values, pattern, unique, unit, description per column, and rules across columns."
+    yield "#   min, max, values, pattern, unique, unit, description, pii per column, and rules across columns."
     yield "columns:" if contract.columns else "columns: {}"
     for name, column in contract.columns.items():
-        yield f"  {quoted(name)}: {_settings(column)}  # {_remark(column, seen[name], rows)}"
+        yield f"  {quoted(name)}: {_settings(column)}  # {_remark(name, column, seen[name], rows)}"
     if contract.keys:
         yield f"keys: [{', '.join(map(quoted, contract.keys))}]  # never missing, never twice"
     elif keys:
@@ -239,14 +241,17 @@ def _settings(column: Column) -> str:
     settings += [f"missing: [{', '.join(map(quoted, column.missing))}]"] if column.missing else []
     settings += [f"format: {quoted(column.format)}"] if column.format else []
     settings += [f"decimal: {quoted(column.decimal)}"] if column.decimal else []
+    settings += [f"pii: {column.pii}"] if column.pii else []
     return "{" + ", ".join(settings) + "}"
 
 
-def _remark(column: Column, facts: Mapping[str, Any], rows: int) -> str:
+def _remark(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> str:
     missing = facts["missing"]
     said = [
         "no value in any row" if missing == rows else f"{missing:,} of {rows:,} missing" if missing else "never missing"
     ]
+    if personal := recognised(name, column, facts, rows):
+        return "; ".join([*said, f"{personal[1]}: its values are not shown to anybody"])
     if facts.get("low") is not None:
         said.append(f"{_shown(facts['low'])} to {_shown(facts['high'])}")
     if facts.get("some"):

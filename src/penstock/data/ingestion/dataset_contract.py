@@ -7,7 +7,7 @@ from penstock.data.contracts.contract_file import load_contract
 from penstock.data.contracts.dtypes import dtype_of, type_name
 from penstock.data.ingestion.plan import Known
 from penstock.data.ingestion.staging import Opened, implied_contract
-from penstock.errors import ConfigError, Problem, did_you_mean
+from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project import Dataset, ProjectFile
 from penstock.store import Manifest, Store
 
@@ -16,11 +16,28 @@ def contract_for(project: ProjectFile, store: Store, dataset: str, known: Known,
     """The contract with the dataset's key in it. ConfigError when dataset and contract do not fit together."""
     spec = project.config.data.datasets[dataset]
     if spec.contract:
-        contract = load_contract(project.root / spec.contract)
-    elif spec.mode == "append" and known.version:
+        return named_contract(project, dataset)
+    if spec.mode == "append" and known.version:
         contract = _contract_of(store.manifest(known.version.commit))
     else:
         contract = implied_contract(opened)
+    return _fitted(project, dataset, contract)
+
+
+def named_contract(project: ProjectFile, dataset: str) -> Contract:
+    """The contract that a dataset names, with the dataset's key in it. UsageError when it names none."""
+    datasets = project.config.data.datasets
+    where = project.where("data", "datasets", dataset)
+    if dataset not in datasets:
+        raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
+    if (contract := datasets[dataset].contract) is None:
+        hint = f"penstock data infer {dataset} -o contracts/{dataset}.yaml, and name that file there"
+        raise UsageError(f"dataset {dataset!r} has no contract", where=where, hint=hint)
+    return _fitted(project, dataset, load_contract(project.root / contract))
+
+
+def _fitted(project: ProjectFile, dataset: str, contract: Contract) -> Contract:
+    spec = project.config.data.datasets[dataset]
     problems = [
         Problem(project.where("data", "datasets", dataset, *path), what, expected)
         for path, what, expected in _misfits(dataset, spec, contract)

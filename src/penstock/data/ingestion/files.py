@@ -1,21 +1,20 @@
-"""One file and a contract, without a version being made: drafts, and the check that CI runs."""
+"""Drafts of contracts, and rows as a draft types them, from a file or from a dataset's source."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from penstock.data.contracts.contract_file import load_contract
-from penstock.data.contracts.custom import conditions_of, load_functions
 from penstock.data.contracts.infer import Draft, infer_contract
-from penstock.data.contracts.rules import Checked, annotated, check
-from penstock.data.contracts.schema import HEAD, Change, head_changes
+from penstock.data.contracts.rules import annotated
+from penstock.data.ingestion.staging import BATCH, open_all
 from penstock.data.reserved import ROW
 from penstock.data.sources.inputs import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
-from penstock.errors import ContractBroken, UsageError
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.project import ProjectFile
@@ -45,32 +44,35 @@ def infer_file(path: Path, *, keys: Sequence[str] = ()) -> str:
     return draft_file(path, keys=keys).text
 
 
-def check_file(project: "ProjectFile", dataset: str, path: Path) -> Checked:
-    """Hold a file against a dataset's contract. ContractBroken with every reason when it does not keep it.
+def infer_dataset(project: "ProjectFile", dataset: str) -> str:
+    """A contract drafted from all that a dataset's source has now, as commented YAML.
 
-    As in an ingest, bad rows may be as many as the dataset's `max_quarantined` says.
+    Where some inputs have types and others are texts, those with types decide.
     """
     datasets = project.config.data.datasets
     if dataset not in datasets:
-        raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
+        raise UsageError.unknown("dataset or file", dataset, datasets, where=project.where("data", "datasets"))
     spec = datasets[dataset]
-    if spec.contract is None:
-        where = project.where("data", "datasets", dataset)
-        raise UsageError(f"dataset {dataset!r} has no contract", where=where, hint=f"penstock data infer {path}")
-    contract = load_contract(project.root / spec.contract)
-    contract = contract.model_copy(update={"keys": spec.key or contract.keys})
-    functions = load_functions(project.root, contract)
     with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        raw = _open(path, Path(scratch))
-        with explained(raw):
-            checked = check(contract, raw.rows.drop(ROW), text=raw.text, conditions=conditions_of(functions))
-            changes = checked.changes or (head_changes(contract, raw.rows.head(HEAD).collect()) if raw.text else ())
-    table: list[Change] = [*changes, *checked.broken]
-    if checked.bad_rows > spec.max_quarantined * checked.rows:
-        table += [{"reason": reason, "rows": count} for reason, count in checked.reasons.items()]
-    if table:
-        raise ContractBroken(f"{path.name} does not keep the contract of {dataset!r}", table=table, where=spec.contract)
-    return checked
+        inputs = inputs_of(project.root, spec.source)
+        raws = [raw for one in open_all(project.root, inputs, Path(scratch)) for raw in one.frames()]
+        chosen = [raw for raw in raws if not raw.text] or raws
+        with _explained(chosen):
+            rows = pl.concat([raw.rows.drop(ROW) for raw in chosen], how="diagonal_relaxed")
+            return infer_contract(rows, keys=spec.key, text=chosen[0].text).text
+
+
+@contextmanager
+def _explained(raws: Sequence[Raw]) -> Iterator[None]:
+    """Name the input that cannot be read: each is read alone, once something was raised."""
+    try:
+        yield
+    except Exception:
+        for raw in raws:
+            with explained(raw):
+                for _ in raw.rows.collect_batches(chunk_size=BATCH):
+                    pass
+        raise
 
 
 def _open(path: Path, scratch: Path) -> Raw:

@@ -1,0 +1,47 @@
+"""`penstock data`: drafts, checks and the quarantine, at the command line."""
+
+from pathlib import Path
+
+import pytest
+from cli.command import document, invoke
+
+PROJECT = "name: shop\ndata:\n  datasets:\n    orders: {source: data/*.csv, key: id, contract: contracts/orders.yaml}\n"
+CONTRACT = (
+    "columns: {id: {type: Int64}, amount: {type: Float64, min: 0}, mail: {type: String, pii: direct_identifier}}\n"
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    files = {
+        "penstock.yaml": PROJECT,
+        "contracts/orders.yaml": CONTRACT,
+        "data/a.csv": "id,amount,mail\n" + "".join(f"{n},{n},m{n}@x.org\n" for n in range(40)) + "90,-5,bad@x.org\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_a_draft_is_written_once(shop: Path) -> None:
+    output = shop / "contracts" / "draft.yaml"
+    assert f"wrote {output}" in invoke("data", "infer", "orders", "-C", shop, "-o", output).stdout
+    assert "pii: direct_identifier" in output.read_text()
+    refused = invoke("data", "infer", shop / "data" / "a.csv", "-o", output)
+    assert (refused.exit_code, "--force" in refused.stderr) == (2, True)
+    assert invoke("data", "infer", shop / "data" / "a.csv", "-o", output, "--force").exit_code == 0
+    assert "did you mean 'orders'" in invoke("data", "infer", "order", "-C", shop).stderr
+
+
+def test_check_ends_with_4_and_says_the_same_in_every_form(shop: Path) -> None:
+    good = ["data", "check", shop / "data" / "*.csv", "--dataset", "orders", "-C", shop]
+    assert invoke(*good).exit_code == 0
+    assert "1  amount: below 0  (first: data/a.csv row 41)" in invoke(*good).stdout
+    (shop / "data" / "b.csv").write_text("id,amount\n1,2\n")
+    told, page, machine = invoke(*good), invoke(*good, "--markdown"), invoke(*good, "--json")
+    assert [result.exit_code for result in (told, page, machine)] == [4, 4, 4]
+    assert "column: mail, change: missing" in told.stderr
+    assert "| data/b.csv | mail | missing | String | nothing |" in page.stdout
+    assert document(machine)["changes"][0]["column"] == "mail"
+    assert not any("@" in result.output for result in (told, page, machine))
