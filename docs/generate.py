@@ -139,11 +139,17 @@ def sections(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every section below this one with its path, depth first."""
     for key, value in section["properties"].items():
-        inner, mark = referred(value)
-        if inner:
-            place = f"{path}.{key}{mark}".lstrip(".")
+        for place, inner in held(f"{path}.{key}".lstrip("."), value):
             yield place, known[inner]
             yield from sections(place, known[inner], known)
+
+
+def held(place: str, value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The sections that a key may hold, each with its heading; where it may be one of several, with their names."""
+    inner, mark = referred(value)
+    several = [referred(option)[0] for option in value.get("oneOf", ())]
+    named = [(f"{place}: {name}", name) for name in several if name]
+    return named or ([(f"{place}{mark}", inner)] if inner else [])
 
 
 def referred(value: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -176,17 +182,17 @@ def keys(path: str, section: Mapping[str, Any], known: Mapping[str, Any]) -> str
     required = section.get("required", ())
     rows = []
     for key, value in section["properties"].items():
-        inner, mark = referred(value)
-        place = f"{path}.{key}{mark}".lstrip(".")
-        kind = f"[{place}](#{anchor(place)})" if inner else kind_of(value)
-        meaning = value.get("description") or (known[inner]["description"].partition("\n")[0] if inner else "")
+        inside = held(f"{path}.{key}".lstrip("."), value)
+        links = [f"[{place}](#{anchor(place)})" for place, _ in inside]
+        kind = " or ".join(["text", *links, "a list of these"] if "oneOf" in value else links) or kind_of(value)
+        meaning = value.get("description") or (known[inside[0][1]]["description"].partition("\n")[0] if inside else "")
         rows.append((f"`{key}`", kind, "required" if key in required else default_of(value), meaning))
     return table(("key", "is", "default", "meaning"), rows)
 
 
 def anchor(place: str) -> str:
     """The link to a heading, as GitHub makes it."""
-    return "".join(letter for letter in place.lower() if letter.isalnum() or letter in "-_")
+    return "".join(letter for letter in place.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
 
 
 def kind_of(value: Mapping[str, Any]) -> str:

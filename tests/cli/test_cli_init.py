@@ -105,7 +105,7 @@ HOPELESS: dict[str, tuple[bytes, int, Iterable[str]]] = {
     "a target of names": (table("a,b,y", words), 2, ["80 different texts in 80 rows", "not identifiers"]),
     "a target of dates": (table("a,b,y", lambda i: (i, i, f"2024-01-{1 + i % 28:02}")), 2, ["of type Date", "next: "]),
     "rows that are all alike": (table("a,y", lambda i: (i // 20, "ny"[i % 2])), 2, ["only 4 differ", "such as id"]),
-    "zero bytes": (table("a,b,y", lambda i: (f"x\0{i}", i, "ny"[i % 2])), 4, ["zero bytes", "next: save it as CSV"]),
+    "zero bytes": (table("a,b,y", lambda i: (f"x\0{i}", i, "ny"[i % 2])), 4, ["line 2 holds a zero", "next: save"]),
     "bytes of something else": (bytes(range(256)) * 40, 4, ["not a text file"]),
     "rows that are too long": (b"a,b,y\n1,2,n\n3,4,n,7\n" * 9, 4, ["line 3 has 4 cells, the header 3", "quotes"]),
     "a quote without end": (b"a,b,y\n" + b'1,"2,n\n' * 30, 4, ["cannot be read", "next: put quotes"]),

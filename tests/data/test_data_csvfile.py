@@ -84,6 +84,42 @@ def test_an_empty_file_has_no_header(tmp_path: Path, data: bytes) -> None:
         describe(written(tmp_path, data), "a.csv")
 
 
-def test_a_binary_file_is_no_csv(tmp_path: Path) -> None:
-    with pytest.raises(ContractBroken, match="not a text file"):
-        describe(written(tmp_path, b"PK\x03\x04\x00\x00,"), "a.csv")
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"PK\x03\x04\x00\x00,", 1),
+        ("a,b\n1,2\n".encode("utf-16-le"), 1),
+        (b"a,b\n" + b"1,2\n" * 600_000 + b"3,\0\n", 600_002),
+    ],
+)
+def test_a_zero_byte_is_named_with_its_line(tmp_path: Path, data: bytes, line: int) -> None:
+    with pytest.raises(ContractBroken, match=f"not a text file: line {line:,} holds a zero byte"):
+        plain_text(written(tmp_path, data), "a.csv", tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "UTF8", "cp1250", "utf-32", "latin-1"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_named_encoding_is_used(tmp_path: Path, encoding: str, packed: bool) -> None:
+    data = "é,b\n1,á\n".encode(encoding)
+    file = written(tmp_path, gzip.compress(data) if packed else data)
+    assert plain_text(file, "a.csv", tmp_path, encoding=encoding).read_text("utf-8") == "é,b\n1,á\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, encoding: str, named: bool) -> None:
+    file = written(tmp_path, "a,b\n1,2\n".encode(encoding))
+    told = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}[encoding]
+    plain = plain_text(file, "a.csv", tmp_path, mark=False, encoding=told if named else None)
+    assert plain.read_bytes() == b"a,b\n1,2\n"
+
+
+def test_a_wrong_encoding_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ContractBroken, match="not a text file in utf-8"):
+        plain_text(written(tmp_path, "é\n".encode("latin-1")), "a.csv", tmp_path, encoding="utf-8")
+
+
+def test_a_named_delimiter_is_used(tmp_path: Path) -> None:
+    file = written(tmp_path, b"a~b,c\n1~2,3\n")
+    assert describe(file, "a.csv").header == ("a~b", "c")
+    assert describe(file, "a.csv", "~").header == ("a", "b,c")

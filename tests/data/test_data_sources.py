@@ -5,6 +5,7 @@ import pytest
 
 from penstock.data.sources.inputs import inputs_of, is_function
 from penstock.errors import UsageError
+from penstock.project import FileSource
 
 
 def touch(root: Path, *names: str) -> None:
@@ -64,9 +65,9 @@ def test_a_source_that_matches_nothing_says_what_is_there(tmp_path: Path) -> Non
 
 
 def test_an_unknown_kind_of_file(tmp_path: Path) -> None:
-    touch(tmp_path, "a.xlsx")
+    touch(tmp_path, "a.docx")
     with pytest.raises(UsageError) as error:
-        inputs_of(tmp_path, "a.xlsx")
+        inputs_of(tmp_path, "a.docx")
     assert ".parquet" in str(error.value)
 
 
@@ -77,6 +78,21 @@ def test_a_function_is_named_by_its_code(tmp_path: Path) -> None:
     assert inputs_of(tmp_path, "sources:flights") == before
     (tmp_path / "helper.py").write_text("def rows():\n    raise ValueError\n")
     assert inputs_of(tmp_path, "sources:flights") != before
+
+
+def test_several_sources_one_after_the_other(tmp_path: Path) -> None:
+    touch(tmp_path, "new/b.csv", "old.csv", "new/a.csv")
+    (tmp_path / "code.py").write_text("def rows():\n    return None\n")
+    told = FileSource(path="new/*.csv", delimiter=";")
+    found = inputs_of(tmp_path, ("old.csv", told, "code:rows"))
+    assert [one.name for one in found] == ["old.csv", "new/a.csv", "new/b.csv", "code:rows"]
+    assert [one.reading for one in found] == [None, told, told, None]
+
+
+def test_a_file_that_two_sources_give(tmp_path: Path) -> None:
+    touch(tmp_path, "data/a.csv")
+    with pytest.raises(UsageError, match="two entries of the source give data/a"):
+        inputs_of(tmp_path, ("data/*.csv", "data/a.csv"))
 
 
 def test_what_is_a_function() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ConfigError, UsageError
-from penstock.project import ProjectFile, load_project
+from penstock.project import FileSource, ProjectFile, load_project
 
 FLIGHTS = """\
 name: flight-delay
@@ -82,6 +82,43 @@ def test_reads_every_section(tmp_path: Path) -> None:
     assert project.ledger_url == f"sqlite:///{tmp_path.resolve()}/.penstock/ledger.db"
     assert project.store_path == tmp_path.resolve() / ".penstock" / "store"
     assert project.where("train", "seed") == "penstock.yaml:24:9"
+
+
+def test_a_source_is_a_text_a_mapping_or_a_list_of_them(tmp_path: Path) -> None:
+    told = '{path: data/*.txt, delimiter: "~", encoding: cp1250}'
+    text = FLIGHTS.replace('"sources:flights"', told).replace('"data/weather/*.parquet"', f"[a.csv, {told}]")
+
+    datasets = load(tmp_path, text).config.data.datasets
+
+    expected = FileSource(path="data/*.txt", delimiter="~", encoding="cp1250")
+    assert (datasets["flights"].source, datasets["weather"].source) == (expected, ("a.csv", expected))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("5", "14:23: `data.datasets.weather.source` is 5 (expected text; put quotes around what looks like a number)"),
+        ("[]", "14:23: `data.datasets.weather.source`: the list of sources is empty"),
+        ("{}", "14:15: `data.datasets.weather.source.path` is missing (expected text)"),
+        (
+            "[a.csv, {path: b, delimeter: x}]",
+            "14:41: unknown key 'delimeter' in `data.datasets.weather.source[1]` (did you mean 'delimiter'?)",
+        ),
+        (
+            "[{path: b, delimiter: '||'}]",
+            "14:45: `data.datasets.weather.source[0].delimiter` is '||' (expected one character, and no quote)",
+        ),
+        (
+            "{path: b, encoding: utf9}",
+            "14:43: `data.datasets.weather.source.encoding`: "
+            "'utf9' is no encoding such as utf-8, cp1252, latin-1 or utf-16-le",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_source_is_said_where_it_stands(tmp_path: Path, source: str, expected: str) -> None:
+    text = FLIGHTS.replace('"data/weather/*.parquet"', source)
+
+    assert problems(tmp_path, text) == [f"penstock.yaml:{expected}"]
 
 
 def test_is_found_from_below(tmp_path: Path) -> None:

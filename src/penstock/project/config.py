@@ -3,6 +3,7 @@
 Every model is frozen and refuses unknown keys. A default shown here is the default.
 """
 
+import codecs
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -12,9 +13,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
     SecretStr,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -66,6 +69,15 @@ def _possible_holdout(rule: str) -> str:
     return rule
 
 
+def _known_encoding(name: str) -> str:
+    """A name that Python knows."""
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding such as utf-8, cp1252, latin-1 or utf-16-le") from None
+    return name
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration, json_schema_input_type=str),
@@ -81,6 +93,10 @@ Names = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
 ]
+
+
+Delimiter = Annotated[str, Field(pattern=r"^[^\r\n\"]$", description="one character")]
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class Section(BaseModel):
@@ -170,10 +186,46 @@ class Objective(Section):
 # --- 2 data --------------------------------------------------------------------------------------
 
 
+class FileSource(Section):
+    """Files that need to be told how they are read; what is not said is found out.
+
+    {path: exports/*.txt, delimiter: "~", encoding: cp1250}
+    """
+
+    path: str  # a path or a glob, in the project or under s3://, gs:// or az://
+    delimiter: Delimiter | None = None  # between the cells of a text file
+    encoding: Encoding | None = None  # of a text file: utf-8, cp1252, utf-16-le, ...
+
+
+def _kind_of_source(value: object) -> str:
+    """Which of the kinds below is meant, so that an error is about that one alone."""
+    if isinstance(value, list | tuple):
+        return "<list>"
+    return "<files>" if isinstance(value, dict | FileSource) else "<text>"
+
+
+def _some(sources: tuple[object, ...]) -> tuple[object, ...]:
+    if not sources:
+        raise ValueError("the list of sources is empty")
+    return sources
+
+
+OneSource = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[FileSource, Tag("<files>")],
+    Discriminator(_kind_of_source),
+]
+Source = Annotated[
+    Annotated[str, Tag("<text>")]
+    | Annotated[FileSource, Tag("<files>")]
+    | Annotated[tuple[OneSource, ...], AfterValidator(_some), Tag("<list>")],
+    Discriminator(_kind_of_source),
+]
+
+
 class Dataset(Section):
     """Where rows come from and what identifies them."""
 
-    source: str  # a path, a glob, or module:function
+    source: Source  # a path, a glob, s3://…, module:function, a mapping as below, or a list of these
     mode: Literal["snapshot", "append"] = "snapshot"  # append: files not seen before are added
     key: Names = ()  # the columns that name a row
     time: str | None = None  # the column that says when it happened

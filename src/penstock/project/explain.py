@@ -31,6 +31,7 @@ _PATTERNS = {
     "A-Za-z0-9_.-": "a name: a letter, then letters, digits, `_`, `.` or `-`",
     "(m|h|d|w|mo)": "a window such as 1h, 1d, 1w or 1mo",
     "last|random": "`last 20%`, `last 31d` or `random 20%`",
+    '[^\\r\\n\\"]': "one character, and no quote",
 }
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
@@ -53,7 +54,7 @@ def unknown_keys(error: ValidationError, document: Document) -> Iterator[tuple[P
     """The path of each unknown key, with the known one that was most likely meant, unless that is there too."""
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
         if detail["type"] == "extra_forbidden":
-            path = tuple(detail["loc"])
+            path = _written_path(document.values, detail["loc"])
             _, meant, _ = [*did_you_mean(str(path[-1]), _keys(path[:-1])).split("'"), "", ""][:3]
             yield path, meant if meant and meant not in look_up(document.values, path[:-1]) else None
 
@@ -131,19 +132,17 @@ def _written_path(values: Any, location: tuple[int | str, ...]) -> Path:
             break
         known = (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int))
         if not known and _annotation((*path, part)) is None:
-            break
+            continue
         path.append(part)
         values = values[part] if known else None
     return tuple(path)
 
 
 def _keys(path: Path) -> frozenset[str]:
-    """The keys that the section at `path` may have."""
-    for annotation in _alternatives(_annotation(path)):
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            keys = {field.alias or name for name, field in annotation.model_fields.items()}
-            return frozenset(keys | {"environments"} if annotation is Config else keys)
-    return frozenset()
+    """The keys that a section at `path` may have."""
+    sections = [one for one in _alternatives(_annotation(path)) if isinstance(one, type) and issubclass(one, BaseModel)]
+    keys = {field.alias or name for section in sections for name, field in section.model_fields.items()}
+    return frozenset(keys | {"environments"} if Config in sections else keys)
 
 
 def _annotation(path: Path) -> Any:

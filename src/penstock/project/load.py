@@ -267,5 +267,14 @@ def _position(problem: Problem) -> tuple[bool, int, int]:
 
 
 def _without_secret(text: str) -> str:
-    name = text.partition("=")[0]
-    return f"{name}={HIDDEN}" if is_secret(tuple(name.split("."))) else text
+    name, _, value = text.partition("=")
+    path = tuple(int(part) if part.isdecimal() else part for part in name.split("."))
+    return f"{name}={HIDDEN}" if any(is_secret(leaf) for leaf in _leaves(read_value(value), path)) else text
+
+
+def _leaves(value: Any, path: Path) -> Iterator[Path]:
+    if not isinstance(value, dict | list):
+        yield path
+        return
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(inner, (*path, key))

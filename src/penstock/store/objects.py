@@ -13,7 +13,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from penstock.errors import PenstockError, UsageError, did_you_mean
 
@@ -54,8 +54,15 @@ def object_store(url: str | Path, *, create: bool = False) -> "ObjectStore":
     retry: Any = {"max_retries": RETRIES, "retry_timeout": WAIT}
     config: Any = _profile() if parts.scheme == "s3" else {}
     client: Any = {"allow_http": True} if _is_loopback(config) else None
+    # a key is meant as it is written, as the clouds' own tools take it
+    prefix = quote(text.partition("://")[2].partition("/")[2])
     with explained(text):
-        return from_url(text, config=config or None, client_options=client, retry_config=retry)
+        return from_url(
+            f"{parts.scheme}://{parts.netloc}/{prefix}",
+            config=config or None,
+            client_options=client,
+            retry_config=retry,
+        )
 
 
 @contextmanager

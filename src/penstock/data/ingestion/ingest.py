@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.assembly import tables_of, with_parts
 from penstock.data.ingestion.plan import File, Known, Plan, make_plan
-from penstock.data.sources.inputs import Input, function_digest, inputs_of, is_function
+from penstock.data.sources.inputs import Input, function_digest, has_function, inputs_of
 from penstock.data.versions.pins import pin
 from penstock.data.versions.refs import current, publish, version_of
 from penstock.digest import digest_file, digest_value
@@ -111,7 +111,7 @@ def _job(
     if dataset not in datasets:
         raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
     spec = datasets[dataset]
-    if spec.mode == "append" and is_function(spec.source):
+    if spec.mode == "append" and has_function(spec.source):
         where = project.where("data", "datasets", dataset, "mode")
         problem = Problem(
             where,
@@ -246,8 +246,9 @@ def _publish(
         tx.link(node("data", commit), node("data", aside), "quarantine")
         if previous and job.spec.mode == "append":
             tx.link(node("data", previous), node("data", commit), "append")
-        if is_function(job.spec.source):
-            tx.link(node("code", plan.read[0].digest), node("data", commit), "source")
+        for one in plan.read:
+            if one.is_function:
+                tx.link(node("code", one.digest), node("data", commit), "source")
     reasons = sum((one.reasons for one in staged), Counter())
     warnings = {**_warnings(staged, contract), **told}
     return Ingested(

@@ -130,7 +130,7 @@ def _why(settings: Mapping[str, Any], files: Sequence[File], known: Known, refre
         return "moved by something else than its ingest"
     if changed := list(_changes(settings, known.settings)):
         return f"{', '.join(changed)} changed"
-    if is_function(str(settings["source"])):
+    if is_function(settings["source"]):
         return f"code of {settings['source']} changed" if "good" not in files[0] else "source unchanged"
     new = sum(file["name"] not in known.files and "good" not in file for file in files)
     other = sum(file["name"] in known.files and "good" not in file for file in files)

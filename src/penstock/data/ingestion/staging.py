@@ -65,6 +65,9 @@ def open_all(root: Path, inputs: Iterable[Input], scratch: Path) -> list[Opened]
 def implied_contract(opened: Sequence[Opened]) -> Contract:
     """What a dataset without a contract is held to: the columns and types that it happens to have."""
     first = opened[0].first
+    if len({one.first.text for one in opened}) > 1:
+        what = "text files and inputs with types of their own feed one dataset: what its columns are is not known"
+        raise ContractBroken(what, where=opened[0].input.name, hint=f"penstock data infer {opened[0].input.name}")
     if first.text:
         frames = [one.first.rows.drop(ROW) for one in opened]
         with explained(first):

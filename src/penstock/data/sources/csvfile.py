@@ -23,6 +23,7 @@ from penstock.errors import ContractBroken
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 1 << 16
+BYTE_ORDER_MARK = "\ufeff"
 NOT_WINDOWS = b"\x81\x8d\x8f\x90\x9d"  # bytes that mean nothing in Windows-1252
 
 
@@ -36,52 +37,69 @@ class Csv:
     blank_lines: int  # before the header
 
 
-def plain_text(path: Path, name: str, scratch: Path, *, mark: bool = True) -> Path:
+def plain_text(path: Path, name: str, scratch: Path, *, mark: bool = True, encoding: str | None = None) -> Path:
     """The file itself if it is plain UTF-8, else a copy in `scratch` that is. `mark`: a byte order mark may stay.
 
-    ContractBroken when it is packed or encoded as it begins, but not to its end.
+    `encoding`: the file's; by default it is found out. ContractBroken when it is packed or encoded as it begins, but
+    not to its end, or holds a zero byte.
     """
     try:
-        return _plain(path, scratch, mark)
+        plain = _plain(path, scratch, mark, encoding)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = f"cannot be unpacked: {error}"
         raise ContractBroken(what, where=name, hint="fetch it again: it is cut off or damaged") from error
     except UnicodeDecodeError as error:
         what = f"not a text file in {error.encoding}: {error.reason}"
-        raise ContractBroken(what, where=name, hint="save it in UTF-8") from error
+        raise ContractBroken(what, where=name, hint="save it in UTF-8, or name its `encoding` in the source") from error
+    if line := _zero_byte(plain):
+        hint = "save it as text in UTF-8; of UTF-16 without a byte order mark, name the `encoding` in the source"
+        raise ContractBroken(f"not a text file: line {line:,} holds a zero byte", where=name, hint=hint)
+    return plain
 
 
-def _plain(path: Path, scratch: Path, mark: bool) -> Path:
+def _zero_byte(path: Path) -> int | None:
+    """The first line with a zero byte: what Polars takes for a character, and no text has."""
+    line = 1
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            if (position := chunk.find(0)) >= 0:
+                return line + chunk.count(b"\n", 0, position)
+            line += chunk.count(b"\n")
+    return None
+
+
+def _plain(path: Path, scratch: Path, mark: bool, given: str | None) -> Path:
     with path.open("rb") as file:
         first = file.read(3)
-    packed = _is_gzip(first)
-    encoding = _encoding(path)
+    found = _encoding(path)
+    encoding = codecs.lookup(given).name if given else found
     with _decoded(path, encoding, "") as text:
         head = text.read(SAMPLE)
     old_mac = "\r" in head and "\n" not in head
-    strange = packed or old_mac or (first == codecs.BOM_UTF8 and not mark)
-    if encoding == "utf-8" and not strange:
+    marked = first == codecs.BOM_UTF8 and not mark
+    if encoding == found == "utf-8" and not (_is_gzip(first) or old_mac or marked):
         return path
     copy = scratch / f"{len(list(scratch.iterdir()))}-{path.name}"
-    codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    with _decoded(path, codec, None if old_mac else "") as text, copy.open("w", encoding="utf-8", newline="") as out:
+    with _decoded(path, encoding, None if old_mac else "") as text, copy.open("w", encoding="utf-8", newline="") as out:
+        out.write(text.read(1).removeprefix(BYTE_ORDER_MARK))
         while chunk := text.read(CHUNK):
             out.write(chunk)
     return copy
 
 
-def describe(path: Path, name: str) -> Csv:
-    """Find out a UTF-8 file's delimiter and header. ContractBroken when it has no header, or a double column."""
+def describe(path: Path, name: str, delimiter: str | None = None) -> Csv:
+    """Find out a UTF-8 file's delimiter, unless it is given, and its header.
+
+    ContractBroken when it has no header, or a double column.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.read(SAMPLE)
-    if "\0" in head:
-        raise ContractBroken("not a text file: it holds zero bytes", where=name, hint="save it as CSV in UTF-8")
     body = head.lstrip("\r\n")
     if not body.strip():
         raise ContractBroken(
             "the file is empty: it has no header", where=name, hint="a first line must name the columns"
         )
-    delimiter = sniff(body)
+    delimiter = delimiter or sniff(body)
     if len(head) == SAMPLE and "\n" not in body:
         what = f"the first line has more than {SAMPLE:,} characters"
         raise ContractBroken(what, where=name, hint="is the first line a header?")
@@ -180,6 +198,8 @@ def _encoding(path: Path) -> str:
     """UTF-8 if all of the file is, else what a byte order mark says, else Windows-1252 or Latin-1."""
     with _opened(path) as file:
         head = file.read(4)
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     decoder = codecs.getincrementaldecoder("utf-8")()

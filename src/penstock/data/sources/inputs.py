@@ -1,34 +1,44 @@
 """Where rows come from, and whether it changed. Nothing here reads a row.
 
-A source is a path, a glob relative to the project, or a function of the project. A file is recognised
-by its size and modification time; when only the time moved, by its digest. A function is recognised by
-the digest of its code: it is called again when its code changes, or when the caller asks for it.
+A source is a path or a glob relative to the project, a URL with a glob in an object store, a function of the
+project, or several of these. A file is recognised by its size and modification time; when only the time moved, by
+its digest. An object is recognised by its size and ETag. A function is recognised by the digest of its code: it is
+called again when its code changes, or when the caller asks for it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape, glob
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.digest import digest_file, digest_value
 from penstock.errors import UsageError, did_you_mean
+from penstock.store.objects import is_url
+
+if TYPE_CHECKING:
+    from penstock.project import FileSource, Source
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
-PACKED = ".gz"  # csv and ndjson may be compressed
+TEXT = ("csv", "ndjson")  # may be compressed
+PACKED = ".gz"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file or a function that gives rows.
+    """A file, an object in an object store or a function that gives rows.
 
-    name      data/2013-01.csv, or pipeline:flights
-    path      None for a function
-    digest    of the file's bytes or of the function's code; "" until it is needed
+    name      data/2013-01.csv, s3://lake/2013-01.csv or pipeline:flights
+    path      of a file in a directory; else None
+    mtime_ns  when it was written
+    digest    of the file's bytes, of the object's size and ETag, or of the function's code
+    etag      of an object
+    reading   what the project says about how it is read
     """
 
     name: str
@@ -36,23 +46,30 @@ class Input:
     size: int = 0
     mtime_ns: int = 0
     digest: str = ""
+    etag: str | None = None
+    reading: "FileSource | None" = None
+
+    @property
+    def is_function(self) -> bool:
+        """Whether rows come from code, of which nobody knows what it gives next time."""
+        return self.path is None and not is_url(self.name)
 
     @property
     def format(self) -> str:
         """csv, parquet, ndjson, arrow or function."""
-        return FORMATS[_extension(self.path)] if self.path else "function"
+        return "function" if self.is_function else FORMATS[extension(self.name)]
 
     @property
     def text(self) -> bool:
         """Whether its values are texts that have yet to be parsed."""
-        return self.format in ("csv", "ndjson")
+        return self.format in TEXT
 
     def same_stat(self, known: Mapping[str, Any]) -> bool:
         """Whether size and time are the remembered ones."""
         return bool(known.get("size") == self.size and known.get("mtime_ns") == self.mtime_ns)
 
     def changed_since(self) -> bool:
-        """Whether the file is another one than when this input was listed."""
+        """Whether the file is another one than when this input was listed. An object is read as it was listed."""
         if self.path is None:
             return False
         try:
@@ -62,23 +79,31 @@ class Input:
         return (stat.st_size, stat.st_mtime_ns) != (self.size, self.mtime_ns)
 
 
-def is_function(source: str) -> bool:
+def is_function(source: object) -> bool:
     """Whether a source is `module:function`."""
-    return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None
+    return isinstance(source, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None
+
+
+def has_function(source: "Source") -> bool:
+    """Whether a source, or one of several, is a function."""
+    return any(is_function(one) for one in _each(source))
 
 
 def inputs_of(
-    root: Path, source: str, known: Mapping[str, Mapping[str, Any]] | None = None, *, may_be_none: bool = False
+    root: Path, source: "Source", known: Mapping[str, Mapping[str, Any]] | None = None, *, may_be_none: bool = False
 ) -> tuple[Input, ...]:
-    """The inputs that a source has now, by name, with their digests.
+    """The inputs that a source has now, with their digests: one entry of it after the other, each by name.
 
     `known` holds what an earlier call found, by name; a file of the same size and time keeps that digest
-    and is not read. UsageError when there is no file, unless there `may_be_none`, or one that we cannot read.
+    and is not read. UsageError when there is no file, unless there `may_be_none`, one that we cannot read,
+    or one that two entries give.
     """
-    if is_function(source):
-        return (Input(source, None, digest=function_digest(root, source)),)
-    listed = [_listed(root, path) for path in _paths(root, source, may_be_none)]
-    return tuple(_digested(one, (known or {}).get(one.name, {})) for one in listed)
+    found = [one for entry in _each(source) for one in _inputs(root, entry, known or {}, may_be_none)]
+    twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
+    if twice:
+        hint = "take it out of one of them: its rows would be read twice"
+        raise UsageError(f"two entries of the source give {twice[0]}", where=str(root), hint=hint)
+    return tuple(found)
 
 
 def function_digest(root: Path, reference: str) -> str:
@@ -89,6 +114,45 @@ def function_digest(root: Path, reference: str) -> str:
     return digest_value(
         {"function": reference, "files": {name: digest_file(path) for name, path in sorted(files.items())}}
     )
+
+
+def extension(name: str) -> str:
+    """`.csv` of `data/a.csv` and of `data/a.CSV.gz`."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    packed = suffixes[-1:] == [PACKED] and FORMATS.get(suffixes[-2] if len(suffixes) > 1 else "") in TEXT
+    return suffixes[-2] if packed else (suffixes[-1] if suffixes else "")
+
+
+def _each(source: "Source") -> "Sequence[str | FileSource]":
+    return source if isinstance(source, tuple) else (source,)
+
+
+def _inputs(
+    root: Path, source: "str | FileSource", known: Mapping[str, Mapping[str, Any]], may_be_none: bool
+) -> list[Input]:
+    if isinstance(source, str) and is_function(source):
+        return [Input(source, None, digest=function_digest(root, source))]
+    pattern, reading = (source, None) if isinstance(source, str) else (source.path, source)
+    if is_url(pattern):
+        listed = _objects(pattern, may_be_none)
+    else:
+        files = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
+        listed = [_digested(one, known.get(one.name, {})) for one in files]
+    _refuse_unknown_kinds(listed)
+    return [replace(one, reading=reading) for one in listed]
+
+
+def _refuse_unknown_kinds(inputs: Iterable[Input]) -> None:
+    wrong = [one for one in inputs if extension(one.name) not in FORMATS]
+    if wrong:
+        raise UsageError(
+            f"cannot tell what kind of file this is: {Path(wrong[0].name).name}",
+            where=str(wrong[0].path or wrong[0].name),
+            expected=f"a name that ends in {', '.join(FORMATS)}",
+        )
+
+
+# --- files ---------------------------------------------------------------------------------------
 
 
 def _paths(root: Path, source: str, may_be_none: bool) -> list[Path]:
@@ -104,14 +168,6 @@ def _paths(root: Path, source: str, may_be_none: bool) -> list[Path]:
             expected="a path or a glob such as data/*.csv",
             hint=_nearby(root, source, found),
         )
-    wrong = [path for path in files if _extension(path) not in FORMATS]
-    if wrong:
-        kinds = ", ".join(FORMATS)
-        raise UsageError(
-            f"cannot tell what kind of file this is: {wrong[0].name}",
-            where=str(wrong[0]),
-            expected=f"a name that ends in {kinds}",
-        )
     return files
 
 
@@ -124,12 +180,6 @@ def _nearby(root: Path, source: str, found: Iterable[Path]) -> str | None:
     return f"look into {parent} {meant}".strip() if there else None
 
 
-def _extension(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [PACKED] and FORMATS.get(suffixes[-2] if len(suffixes) > 1 else "") in ("csv", "ndjson")
-    return suffixes[-2] if packed else (suffixes[-1] if suffixes else "")
-
-
 def _listed(root: Path, path: Path) -> Input:
     stat = path.stat()
     name = path.relative_to(root) if path.is_relative_to(root) else path
@@ -139,3 +189,19 @@ def _listed(root: Path, path: Path) -> Input:
 def _digested(one: Input, known: Mapping[str, Any]) -> Input:
     assert one.path is not None
     return replace(one, digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
+
+
+# --- objects -------------------------------------------------------------------------------------
+
+
+def _objects(url: str, may_be_none: bool) -> list[Input]:
+    from penstock.data.sources.objectfiles import list_objects
+
+    found = list_objects(url)
+    if not found and not may_be_none:
+        raise UsageError(
+            f"no object matches {url!r}",
+            expected="a key or a glob such as s3://BUCKET/2024/*.parquet",
+            hint=f"to take all that is under it: {url.rstrip('/')}/**/*.parquet" if "*" not in url else None,
+        )
+    return found

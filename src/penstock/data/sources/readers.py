@@ -11,6 +11,7 @@ import polars as pl
 from penstock.data.reserved import ROW, is_reserved
 from penstock.data.sources import csvfile
 from penstock.data.sources.inputs import Input
+from penstock.data.sources.objectfiles import fetch
 from penstock.errors import ContractBroken, FunctionError
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class Raw:
 
 
 def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
-    """The frames of an input: one for a file, one or more for a function."""
-    if one.path is None:
+    """The frames of an input: one for a file or an object, one or more for a function."""
+    if one.is_function:
         yield from _function(root, one.name)
     else:
-        yield _FILES[one.format](one.path, one.name, scratch)
+        yield _FILES[one.format](one.path or fetch(one, scratch), one, scratch)
 
 
 @contextmanager
@@ -68,8 +69,10 @@ def explained(raw: Raw) -> Iterator[None]:
         raise ContractBroken(f"cannot be read: {line or what}", where=raw.name, hint=hint) from error
 
 
-def _csv(path: Path, name: str, scratch: Path) -> Raw:
-    csv = csvfile.describe(csvfile.plain_text(path, name, scratch), name)
+def _csv(path: Path, one: Input, scratch: Path) -> Raw:
+    name, told = one.name, one.reading
+    plain = csvfile.plain_text(path, name, scratch, encoding=told.encoding if told else None)
+    csv = csvfile.describe(plain, name, told.delimiter if told else None)
     if what := csvfile.cut_off(csv):
         raise ContractBroken(what, where=name, hint="fetch it again: it is cut off; or take a closing remark out")
     rows = pl.scan_csv(
@@ -87,8 +90,9 @@ def _csv(path: Path, name: str, scratch: Path) -> Raw:
     return Raw(name, numbered.filter(valued), True, csv)
 
 
-def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
-    plain = csvfile.plain_text(path, name, scratch, mark=False)
+def _ndjson(path: Path, one: Input, scratch: Path) -> Raw:
+    name, told = one.name, one.reading
+    plain = csvfile.plain_text(path, name, scratch, mark=False, encoding=told.encoding if told else None)
     if not plain.stat().st_size:
         raise ContractBroken(
             "the file is empty: it names no column", where=name, hint="each line must be a JSON object"
@@ -99,12 +103,12 @@ def _ndjson(path: Path, name: str, scratch: Path) -> Raw:
     return Raw(name, _numbered(pl.scan_ndjson(plain, schema=dict.fromkeys(names, pl.String)), name, names), True)
 
 
-def _parquet(path: Path, name: str, scratch: Path) -> Raw:
-    return _typed(name, pl.scan_parquet(path, glob=False, hive_partitioning=False))
+def _parquet(path: Path, one: Input, scratch: Path) -> Raw:
+    return _typed(one.name, pl.scan_parquet(path, glob=False, hive_partitioning=False))
 
 
-def _arrow(path: Path, name: str, scratch: Path) -> Raw:
-    return _typed(name, pl.scan_ipc(path, glob=False, hive_partitioning=False))
+def _arrow(path: Path, one: Input, scratch: Path) -> Raw:
+    return _typed(one.name, pl.scan_ipc(path, glob=False, hive_partitioning=False))
 
 
 def _typed(name: str, rows: pl.LazyFrame) -> Raw:
