@@ -11,7 +11,7 @@ from penstock.ledger import Ref, SealedBundle, Version
 if TYPE_CHECKING:
     import polars as pl
 
-    from penstock.data import Diff, Ingested, Verdict
+    from penstock.data import CheckedOut, Diff, Ingested, Merged, Verdict
     from penstock.store import Damage, Store, Swept
 
 
@@ -70,6 +70,27 @@ class DataStep(StepApi):
             subject = f"{version.dataset}@{name}"
             transaction.audit("data.tag", subject, actor=self._work.actor, payload={"commit": version.commit})
         return version
+
+    def branches(self) -> "tuple[Ref, ...]":
+        """Every branch and tag of every dataset, with its head."""
+        from penstock.data import branches
+
+        with self._work.ledger.read() as reader:
+            return tuple(branches(reader))
+
+    def merge(self, branch: str, dataset: str | None = None) -> "tuple[Merged, ...]":
+        """Bring what another branch has into the one that is checked out. Raises Conflict when they have diverged."""
+        from penstock.data import merge
+
+        work = self._work
+        return merge(work.project, work.ledger, work.store, branch, dataset, actor=work.actor)
+
+    def checkout(self, reference: str | None = None) -> "tuple[CheckedOut, ...]":
+        """Put the datasets to what `penstock.lock` pins, or to REF or DATASET@REF; they stay there until an ingest."""
+        from penstock.data import checkout
+
+        work = self._work
+        return checkout(work.project, work.ledger, work.store, reference, actor=work.actor)
 
     def infer(self, what: Path | str) -> str:
         """Draft a contract, as commented YAML, from a dataset's source or from a file's rows."""

@@ -140,6 +140,68 @@ def _version(found: Any) -> None:
 
 
 @app.command()
+def branches(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Branches and tags of every dataset, with their heads. A Git branch is a data branch.
+
+    Example: penstock data branches
+    """
+    answer(lambda: project_at(where, environment).data.branches(), _refs, as_json)
+
+
+def _refs(found: Any) -> None:
+    """Each name, by dataset."""
+    rows = [[ref.dataset, ref.name, ref.kind, short(ref.commit), when(ref.updated_at)] for ref in found]
+    table(["dataset", "name", "kind", "commit", "moved (UTC)"], rows, empty="no dataset has a version yet")
+
+
+@app.command()
+def merge(
+    branch: Annotated[str, typer.Argument(help="The branch to take from.")],
+    dataset: Annotated[str | None, typer.Argument(help="A dataset; every one otherwise.")] = None,
+    actor: Actor = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring what a branch has into the one that is checked out. Ends with 5 when they cannot be made one.
+
+    Example: penstock data merge add-delays
+    """
+    answer(lambda: project_at(where, environment, actor=actor).data.merge(branch, dataset), _merged, as_json)
+
+
+def _merged(done: Any) -> None:
+    """Each dataset."""
+    for one in done:
+        say(f"{one.dataset}@{short(one.commit)}  {one.how}")
+
+
+@app.command()
+def checkout(
+    reference: Annotated[
+        str | None,
+        typer.Argument(metavar="REF", help="A ref of every dataset, or DATASET@REF; penstock.lock otherwise."),
+    ] = None,
+    actor: Actor = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the datasets to what penstock.lock pins. They stay there until the next ingest.
+
+    Example: penstock data checkout
+    """
+    answer(lambda: project_at(where, environment, actor=actor).data.checkout(reference), _checked_out, as_json)
+
+
+def _checked_out(done: Any) -> None:
+    """Each dataset."""
+    for one in done:
+        was = "" if one.before == one.commit else f", was at {short(one.before)}" if one.before else ", is new here"
+        say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{was}")
+
+
+@app.command()
 def verify(where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
     """Read every stored byte and compare it with its digest. Ends with 1 when something is damaged.
 

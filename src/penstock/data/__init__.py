@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 # bound here, not on first use: a function named like its module would be hidden by the module
 from penstock.data.ingestion.ingest import Ingested, Progress, ingest
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
+from penstock.data.versions.checkout import CheckedOut, checked_out, checkout
+from penstock.data.versions.merge import Merged, merge
 from penstock.data.versions.pins import pin
 from penstock.data.versions.refs import MAIN, current, diff, head, publish, publish_derived, tag, version_of
-from penstock.data.versions.resolve import history, resolve
+from penstock.data.versions.resolve import branches, history, resolve
 
 if TYPE_CHECKING:
     from penstock.data.contracts.contract import Column, Contract, Rule
@@ -37,17 +39,22 @@ __all__ = [
     "MAIN",
     "TARGET",
     "Checked",
+    "CheckedOut",
     "Column",
     "Contract",
     "Diff",
     "Draft",
     "Ingested",
+    "Merged",
     "Progress",
     "Rule",
     "TrainingSet",
     "Verdict",
+    "branches",
     "check",
     "check_files",
+    "checked_out",
+    "checkout",
     "current",
     "diff",
     "draft_file",
@@ -61,6 +68,7 @@ __all__ = [
     "load_contract",
     "load_holdout",
     "load_train",
+    "merge",
     "parse_contract",
     "pin",
     "publish",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from penstock.data import current, ingest, publish_derived
+from penstock.data import checked_out, current, ingest, publish_derived
 from penstock.deliver import in_production, register
 from penstock.digest import short
 from penstock.engine import Outcome, Step, run_step, step_key
@@ -111,6 +111,12 @@ class _Turner:
 
     def _ingest(self, dataset: str) -> str:
         self._start(f"ingest {dataset}")
+        with self.ledger.read() as reader:
+            fixed = checked_out(reader, dataset, self.project.branch)
+        if fixed:
+            why = f"checked out (penstock data ingest {dataset} reads on)"
+            self._end(Event(f"ingest {dataset}", "cached", why, f"{fixed.rows:,} rows"))
+            return fixed.commit
         started = time.perf_counter()
         done = ingest(self.project, self.ledger, self.store, dataset)
         away = f", {done.quarantined:,} quarantined (penstock data quarantine {dataset})" if done.quarantined else ""

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from penstock.data.ingestion.assembly import tables_of, with_parts
 from penstock.data.ingestion.plan import File, Known, Plan, make_plan
 from penstock.data.sources.inputs import Input, function_digest, has_function, inputs_of
+from penstock.data.versions.checkout import release
 from penstock.data.versions.pins import pin
+from penstock.data.versions.position import QUARANTINE, cursor_name
 from penstock.data.versions.refs import current, publish, version_of
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Conflict, ContractBroken, Problem, UsageError
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from penstock.project import Dataset, ProjectFile
 
 READER = 2  # raised when the same file would be read into other rows than before
-QUARANTINE = ".quarantine"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def ingest(
     except Conflict:
         # somebody published meanwhile, most often the same files: then there is nothing left to do
         done = _ingest(job, refresh)
+    release(ledger, dataset, project.branch)
     pin(project, ledger)
     return done
 
@@ -165,11 +167,6 @@ def _known(job: _Job) -> Known:
     position = cursor.position if cursor else {}
     files = {one["name"]: one for one in position.get("files", ())}
     return Known(version, aside, files, position.get("settings", {}), cursor is not None)
-
-
-def cursor_name(dataset: str, commit: str) -> str:
-    """Each version has its cursor, so that whoever comes back to it, on any branch, reads on from there."""
-    return f"ingest:{dataset}@{commit}"
 
 
 # --- audit ---------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> D
     gone, fresh = _parts(old) - _parts(new), _parts(new) - _parts(old)
     left, right = _rows(store, old, gone), _rows(store, new, fresh)
     asked, key = key, _common_key(old, new, key)
-    if key and not (_tells_apart(left, key) and _tells_apart(right, key)):
+    if key and not (tells_apart(left, key) and tells_apart(right, key)):
         if asked:
             raise UsageError(f"rows cannot be matched by {', '.join(asked)}: some of them share it")
         key = ()
@@ -86,7 +86,7 @@ def _common_key(old: Manifest, new: Manifest, wanted: Sequence[str]) -> tuple[st
     return key if all(before.get(name) == after.get(name) for name in key) else ()
 
 
-def _tells_apart(rows: pl.LazyFrame, key: Sequence[str]) -> bool:
+def tells_apart(rows: pl.LazyFrame, key: Sequence[str]) -> bool:
     """Whether no two rows share a key: what is matched twice would be counted twice."""
     shared = rows.group_by(_numbered("key", key)).len("rows").filter(pl.col("rows") > 1)
     return not shared.head(1).collect().height

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+from penstock.data.versions.position import QUARANTINE
 from penstock.data.versions.refs import MAIN, current, head
 from penstock.digest import short
 from penstock.errors import UsageError
@@ -17,6 +18,11 @@ def history(reader: Reader, dataset: str, branch: str = MAIN) -> list[Version]:
     Before a branch began it had what `main` had.
     """
     return list(dict.fromkeys(version for _, version in _publications(reader, dataset, branch)))
+
+
+def branches(reader: Reader) -> list[Ref]:
+    """Every branch and tag of every dataset, with its head. What was set aside moves with its dataset."""
+    return [ref for ref in reader.find(Ref) if not ref.dataset.endswith(QUARANTINE)]
 
 
 def resolve(reader: Reader, text: str, branch: str = MAIN) -> Version:
