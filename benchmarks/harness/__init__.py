@@ -5,7 +5,7 @@ A file beside this directory makes one claim, or a few that are measured in one 
 install it, live in virtual environments of their own (`environment`).
 """
 
-from harness.claims import Claim, race, report, within
+from harness.claims import Claim, ahead, race, report, within
 from harness.environments import PEERS, Environment, environment, ourselves
 from harness.timing import Job, Timing, interleave, show
 
@@ -15,6 +15,7 @@ __all__ = [
     "Environment",
     "Job",
     "Timing",
+    "ahead",
     "environment",
     "interleave",
     "ourselves",

@@ -44,6 +44,11 @@ def within(name: str, limit: float, ours: Timing, rival: str, theirs: Timing) ->
     return Claim(name, ours.cpu, theirs.cpu, rival, f"at most {limit:g} s", ours.cpu <= limit, "CPU s")
 
 
+def ahead(name: str, least: float, ours: Timing, rival: str, theirs: Timing) -> Claim:
+    """At least `least` times as fast as a peer, in CPU seconds."""
+    return Claim(name, ours.cpu, theirs.cpu, rival, f"{least:g}x as fast", theirs.cpu >= least * ours.cpu, "CPU s")
+
+
 def report(claims: Sequence[Claim]) -> int:
     """Print a line for each; the exit code."""
     for claim in claims:

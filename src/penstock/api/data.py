@@ -51,8 +51,16 @@ class DataStep(StepApi):
             return resolve(reader, reference, self._work.project.branch)
 
     def show(self, reference: str) -> "pl.LazyFrame":
-        """The rows of a version: time travel is `show("flights@3f2a")`."""
-        return self._work.store.scan(self.version(reference).commit)
+        """The rows of a version: time travel is `show("flights@3f2a")`. Files come with their `content`."""
+        from penstock.data import rows_of
+
+        return rows_of(self._work.store, self.version(reference).commit)
+
+    def write_files(self, reference: str, directory: Path | str) -> int:
+        """Write the files of a version into a new directory; their number."""
+        from penstock.data import write_files
+
+        return write_files(self._work.store, self.version(reference).commit, Path(directory))
 
     def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
         """What changed between two versions: columns, parts, rows by `key` or the key of the contract."""

@@ -57,7 +57,10 @@ def show(
     reference: Versioned,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write every row to this Parquet or CSV file.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write every row to this Parquet or CSV file, or every file to this directory."
+        ),
     ] = None,
     where: Where = HERE,
     environment: Environment = None,
@@ -69,10 +72,20 @@ def show(
     """
 
     def rows() -> object:
-        frame = project_at(where, environment).data.show(reference)
-        return _export(frame, place_for(output)) if output else frame.head(limit).collect()
+        data = project_at(where, environment).data
+        if output and not output.suffix:
+            return f"wrote {counted(data.write_files(reference, output), 'file')} to {output}"
+        frame = data.show(reference)
+        return _export(frame, place_for(output)) if output else _shown(frame).head(limit).collect()
 
     answer(rows, show_rows, as_json)
+
+
+def _shown(rows: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Without the bytes of files."""
+    import polars as pl
+
+    return rows.select(pl.exclude(pl.Binary))
 
 
 def _export(rows: "pl.LazyFrame", output: Path) -> str:

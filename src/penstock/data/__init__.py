@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from penstock.data.ingestion.verdict_page import verdict_document
     from penstock.data.transforms import transform
     from penstock.data.versions.comparison import Diff
+    from penstock.data.versions.contents import rows_of, write_files
 
 __all__ = [
     "MAIN",
@@ -75,11 +76,13 @@ __all__ = [
     "publish_derived",
     "read_file",
     "resolve",
+    "rows_of",
     "tag",
     "training_set",
     "transform",
     "verdict_document",
     "version_of",
+    "write_files",
 ]
 
 _MODULES = {
@@ -92,6 +95,7 @@ _MODULES = {
     "contracts.infer": ("Draft", "infer_contract"),
     "contracts.rules": ("Checked", "check"),
     "transforms": ("transform",),
+    "versions.contents": ("rows_of", "write_files"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from penstock.data.ingestion.staging import BATCH
+from penstock.data.versions.contents import rows_of
 from penstock.data.versions.refs import publish_derived
 from penstock.errors import FunctionError, PenstockError, UsageError
 from penstock.ledger import Ledger, node
@@ -29,7 +30,7 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
         raise UsageError.unknown("transform", name, transforms, where=project.where("data", "transforms"))
     spec = transforms[name]
     function = load_function(project.root, spec.function, parameters=spec.inputs)
-    result = call(function, *(store.scan(inputs[source]) for source in spec.inputs))
+    result = call(function, *(rows_of(store, inputs[source]) for source in spec.inputs))
     if not isinstance(result, pl.DataFrame | pl.LazyFrame):
         expected = "a Polars LazyFrame or DataFrame"
         raise FunctionError(

@@ -225,7 +225,7 @@ Source = Annotated[
 class Dataset(Section):
     """Where rows come from and what identifies them."""
 
-    source: Source  # a path, a glob, s3://…, module:function, a mapping as below, or a list of these
+    source: Source  # a path, a glob, images/, s3://…, module:function, a mapping as below, or a list of these
     mode: Literal["snapshot", "append"] = "snapshot"  # append: files not seen before are added
     key: Names = ()  # the columns that name a row
     time: str | None = None  # the column that says when it happened

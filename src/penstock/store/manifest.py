@@ -1,6 +1,6 @@
 """What a version of a table is: a schema, parts, and where they came from. Pure values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,11 +55,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Manifest(Table):
-    """A version: a table with its history. Its digest is the commit (same history?)."""
+    """A version: a table with its history. Its digest is the commit (same history?).
+
+    packs   the blobs that hold the bytes of files, where each row stands for a file
+    """
 
     parents: tuple[str, ...] = ()
     producer: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
+    packs: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The JSON value whose canonical text is the commit's blob."""
@@ -74,6 +78,7 @@ class Manifest(Table):
             "parents": list(self.parents),
             "producer": self.producer,
             "notes": dict(self.notes),
+            **({"packs": list(self.packs)} if self.packs else {}),
         }
 
     @classmethod
@@ -87,12 +92,24 @@ class Manifest(Table):
             parents=tuple(value["parents"]),
             producer=value["producer"],
             notes=value["notes"],
+            packs=tuple(value.get("packs", ())),
         )
 
     def place(self, number: int, commit: str = "") -> str:
         """Where a part stands, for people: `part 2 of 5 of flights (commit 1a2b…)`."""
-        name = self.notes.get("dataset") or self.producer or "a table"
-        place = f"part {number + 1} of {len(self.parts)} of {name}"
+        return self._place(f"part {number + 1} of {len(self.parts)}", commit)
+
+    def pack_place(self, number: int, commit: str = "") -> str:
+        """Where a pack stands, for people: `pack 2 of 5 of images (commit 1a2b…)`."""
+        return self._place(f"pack {number + 1} of {len(self.packs)}", commit)
+
+    def blobs(self, commit: str = "") -> Iterator[tuple[str, str]]:
+        """The digest of each part and pack, and where it stands."""
+        yield from ((part.digest, self.place(number, commit)) for number, part in enumerate(self.parts))
+        yield from ((pack, self.pack_place(number, commit)) for number, pack in enumerate(self.packs))
+
+    def _place(self, which: str, commit: str) -> str:
+        place = f"{which} of {self.notes.get('dataset') or self.producer or 'a table'}"
         return f"{place} (commit {commit})" if commit else place
 
 

@@ -90,10 +90,10 @@ class Store:
         return Table(schema, tuple(parts))
 
     def commit(self, manifest: Manifest) -> str:
-        """Keep a manifest; its digest is the version's id. Damaged when one of its parts is not here."""
-        for number, part in enumerate(manifest.parts):
-            if not self.blobs.renew(part.digest):
-                raise Damaged(f"{manifest.place(number)} is not in the store: blob {part.digest}")
+        """Keep a manifest; its digest is the version's id. Damaged when one of its parts or packs is not here."""
+        for digest, place in manifest.blobs():
+            if not self.blobs.renew(digest):
+                raise Damaged(f"{place} is not in the store: blob {digest}")
         return self.put_json(manifest.as_json())
 
     def manifest(self, commit: str) -> Manifest:
@@ -107,6 +107,18 @@ class Store:
     def rows(self, table: Table) -> "pl.LazyFrame":
         """The rows of a table that no version names (yet), or of some parts of one, in order and verified."""
         return self._rows(Manifest(table.schema, table.parts), "")
+
+    def write_packs(self, files: Iterable[tuple[str, bytes]]) -> tuple[str, ...]:
+        """Keep files, given as (digest, content), each digest once; the packs that hold them."""
+        from penstock.store import packs
+
+        return packs.write(self.blobs, files)
+
+    def scan_packs(self, digests: Iterable[str]) -> "pl.LazyFrame":
+        """`digest`, `content` of every file in some packs, which are verified before this returns. Raises Damaged."""
+        from penstock.store import packs
+
+        return packs.scan([self.blobs.path(digest) for digest in digests])
 
     def verify(self, digests: Iterable[str] | None = None, *, expected: Iterable[str] = ()) -> list[verify.Damage]:
         """Read blobs (None: all that are there) and the parts of those that are versions; what is damaged or missing,

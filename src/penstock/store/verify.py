@@ -45,12 +45,10 @@ def _why(blobs: Blobs, digest: str) -> str | None:
 
 
 def _parts(blobs: Blobs, commit: str) -> Iterator[tuple[str, str]]:
-    """(digest, place) of the parts, when the blob is a whole manifest."""
+    """(digest, place) of the parts and packs, when the blob is a whole manifest."""
     try:
         value = json.loads(blobs.read(commit)) if blobs.is_json(commit) else None
     except (Damaged, ValueError):
         return
     if is_manifest(value):
-        manifest = Manifest.from_json(value, commit=commit)
-        for number, part in enumerate(manifest.parts):
-            yield part.digest, manifest.place(number, commit)
+        yield from Manifest.from_json(value, commit=commit).blobs(commit)

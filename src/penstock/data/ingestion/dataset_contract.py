@@ -7,6 +7,8 @@ from penstock.data.contracts.contract_file import load_contract
 from penstock.data.contracts.dtypes import dtype_of, type_name
 from penstock.data.ingestion.plan import Known
 from penstock.data.ingestion.staging import Opened, implied_contract
+from penstock.data.sources.directory import COLUMNS, KEY
+from penstock.data.sources.inputs import is_directory
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project import Dataset, ProjectFile
 from penstock.store import Manifest, Store
@@ -40,16 +42,24 @@ def _fitted(project: ProjectFile, dataset: str, contract: Contract) -> Contract:
     spec = project.config.data.datasets[dataset]
     problems = [
         Problem(project.where("data", "datasets", dataset, *path), what, expected)
-        for path, what, expected in _misfits(dataset, spec, contract)
+        for path, what, expected in (*_misfits(dataset, spec, contract), *_no_directory(spec, contract))
     ]
     if problems:
         raise ConfigError(problems, hint=f"correct {project.path.name} or {spec.contract or 'the data'}")
-    return contract.model_copy(update={"keys": spec.key or contract.keys})
+    keys = spec.key or contract.keys or (KEY if is_directory(spec.source) else ())
+    return contract.model_copy(update={"keys": keys})
 
 
 def _contract_of(manifest: Manifest) -> Contract:
     """Appended rows without a contract are held to the columns that are there."""
     return Contract(columns={name: Column(type=type_name(dtype_of(dtype))) for name, dtype in manifest.schema})
+
+
+def _no_directory(spec: Dataset, contract: Contract) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
+    """What a contract over the files of a directory leaves out."""
+    lacking = [name for name in COLUMNS if name not in contract.columns] if is_directory(spec.source) else []
+    if lacking:
+        yield ("contract",), f"the contract has no column {lacking[0]!r}", f"the columns {', '.join(COLUMNS)}"
 
 
 def _misfits(name: str, spec: Dataset, contract: Contract) -> Iterator[tuple[tuple[str, ...], str, str | None]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.assembly import tables_of, with_parts
 from penstock.data.ingestion.plan import File, Known, Plan, make_plan
-from penstock.data.sources.inputs import Input, function_digest, has_function, inputs_of
+from penstock.data.sources.inputs import Input, function_digest, has_function, inputs_of, is_directory
 from penstock.data.versions.checkout import release
 from penstock.data.versions.pins import pin
 from penstock.data.versions.position import QUARANTINE, cursor_name
@@ -28,7 +28,7 @@ from penstock.store import Manifest, Store, Table
 
 if TYPE_CHECKING:
     from penstock.data.contracts.contract import Contract
-    from penstock.data.ingestion.staging import Staged
+    from penstock.data.ingestion.staging import Opened, Staged
     from penstock.project import Dataset, ProjectFile
 
 READER = 2  # raised when the same file would be read into other rows than before
@@ -121,6 +121,9 @@ def _job(
             "mode: snapshot",
         )
         raise ConfigError([problem])
+    if spec.mode == "append" and is_directory(spec.source):
+        where = project.where("data", "datasets", dataset, "mode")
+        raise ConfigError([Problem(where, "a directory is taken as it is", "mode: snapshot")])
     return _Job(project, ledger, store, dataset, spec, _settings(project, spec), progress)
 
 
@@ -145,6 +148,8 @@ def _contract_digest(root: Path, path: Path) -> str:
 def _ingest(job: _Job, refresh: bool) -> Ingested:
     started = time.perf_counter()
     known = _known(job)
+    if is_directory(job.spec.source):
+        return _ingest_directory(job, job.spec.source, known, refresh, started)
     archived = job.spec.mode == "append" and known.current  # its files may all be gone, its rows stay
     inputs = inputs_of(job.project.root, job.spec.source, known.files, may_be_none=archived)
     plan = make_plan(job.spec, job.settings, inputs, known, refresh=refresh)
@@ -153,9 +158,29 @@ def _ingest(job: _Job, refresh: bool) -> Ingested:
             _remember(job, known.version, plan.files)
         return _skipped(job, known, plan.why)
     with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        staged, contract = _audit(job, plan, known, Path(scratch))
+        staged, contract = _audit(job, _opened(job, plan, Path(scratch)), known)
     _refuse_moving_files(plan.read)
     return _publish(job, plan, known, staged, contract, started)
+
+
+def _ingest_directory(job: _Job, source: str, known: Known, refresh: bool, started: float) -> Ingested:
+    from penstock.data.ingestion.directory import Directory, live_packs
+
+    memory = job.project.home / "seen" / f"{job.dataset}.parquet"
+    if refresh:
+        memory.unlink(missing_ok=True)
+    found = Directory.look(job.project.root, source, memory)
+    plan = make_plan(job.spec, job.settings, [found.input], known, refresh=refresh)
+    if plan.nothing:
+        return _skipped(job, known, plan.why)
+    before = [job.store.manifest(version.commit).packs for version in (known.version, known.aside) if version]
+    old = tuple(dict.fromkeys(pack for packs in before for pack in packs))
+    found, fresh = found.read(job.store, old)
+    staged, contract = _audit(job, [found.opened()], known)
+    found.remember()
+    sides = [job.store.rows(staged[0].good), job.store.rows(staged[0].bad)]
+    packs = live_packs(job.store, (*old, *fresh), sides)
+    return _publish(job, found.plan(plan), known, staged, contract, started, packs)
 
 
 def _known(job: _Job) -> Known:
@@ -172,12 +197,17 @@ def _known(job: _Job) -> Known:
 # --- audit ---------------------------------------------------------------------------------------
 
 
-def _audit(job: _Job, plan: Plan, known: Known, scratch: Path) -> "tuple[list[Staged], Contract]":
+def _opened(job: _Job, plan: Plan, scratch: Path) -> "list[Opened]":
+    from penstock.data.ingestion.staging import open_all
+
+    return open_all(job.project.root, plan.read, scratch)
+
+
+def _audit(job: _Job, opened: "Sequence[Opened]", known: Known) -> "tuple[list[Staged], Contract]":
     from penstock.data.contracts.custom import load_functions
     from penstock.data.ingestion.dataset_contract import contract_for
-    from penstock.data.ingestion.staging import open_all, refuse_bad_rows, refuse_schema_breaks, stage
+    from penstock.data.ingestion.staging import refuse_bad_rows, refuse_schema_breaks, stage
 
-    opened = open_all(job.project.root, plan.read, scratch)
     contract = contract_for(job.project, job.store, job.dataset, known, opened)
     functions = load_functions(job.project.root, contract)
     refuse_schema_breaks(contract, (one.first for one in opened), hint=job.hint)
@@ -211,7 +241,13 @@ def _refuse_moving_files(inputs: Sequence[Input]) -> None:
 
 
 def _publish(
-    job: _Job, plan: Plan, known: Known, staged: "Sequence[Staged]", contract: "Contract", started: float
+    job: _Job,
+    plan: Plan,
+    known: Known,
+    staged: "Sequence[Staged]",
+    contract: "Contract",
+    started: float,
+    packs: tuple[str, ...] = (),
 ) -> Ingested:
     files = with_parts(plan, staged)
     good, bad = tables_of(job.store, known, files, staged)
@@ -222,9 +258,9 @@ def _publish(
     previous = known.version.commit if known.version else None
     inputs = {"dataset": job.dataset, "previous": previous, "files": _digests(files), **job.settings}
     key = digest_value({"step": "ingest", "inputs": inputs})
-    aside, aside_manifest = _commit(job, bad, known.aside, key, {"dataset": job.dataset + QUARANTINE})
+    aside, aside_manifest = _commit(job, bad, known.aside, key, {"dataset": job.dataset + QUARANTINE}, packs)
     notes = {"dataset": job.dataset, "key": list(contract.keys), "quarantine": aside, **_provenance(inputs)}
-    commit, manifest = _commit(job, good, known.version, key, notes)
+    commit, manifest = _commit(job, good, known.version, key, notes, packs)
     told = _refuse_broken_whole(job, contract, commit, manifest.rows)
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
@@ -262,10 +298,10 @@ def _publish(
 
 
 def _commit(
-    job: _Job, table: Table, previous: Version | None, key: str, notes: Mapping[str, Any]
+    job: _Job, table: Table, previous: Version | None, key: str, notes: Mapping[str, Any], packs: tuple[str, ...]
 ) -> tuple[str, Manifest]:
     parents = (previous.commit,) if previous else ()
-    manifest = Manifest(table.schema, table.parts, parents=parents, producer=key, notes=notes)
+    manifest = Manifest(table.schema, table.parts, parents=parents, producer=key, notes=notes, packs=packs)
     return job.store.commit(manifest), manifest
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape, glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from penstock.digest import digest_file, digest_value
 from penstock.errors import UsageError, did_you_mean
@@ -89,6 +89,11 @@ def has_function(source: "Source") -> bool:
     return any(is_function(one) for one in _each(source))
 
 
+def is_directory(source: object) -> TypeGuard[str]:
+    """Whether a source is a directory whose files are the rows: `images/`."""
+    return isinstance(source, str) and source.endswith("/") and not is_url(source)
+
+
 def inputs_of(
     root: Path, source: "Source", known: Mapping[str, Mapping[str, Any]] | None = None, *, may_be_none: bool = False
 ) -> tuple[Input, ...]:
@@ -132,6 +137,10 @@ def _inputs(
 ) -> list[Input]:
     if isinstance(source, str) and is_function(source):
         return [Input(source, None, digest=function_digest(root, source))]
+    if is_directory(source):
+        what = f"{source!r} is a directory of files, which is a dataset by itself: a row per file"
+        hint = f"name its files, such as {source}*.csv, to take their rows"
+        raise UsageError(what, where=str(root), hint=hint)
     pattern, reading = (source, None) if isinstance(source, str) else (source.path, source)
     if is_url(pattern):
         listed = _objects(pattern, may_be_none)
@@ -173,7 +182,7 @@ def _paths(root: Path, source: str, may_be_none: bool) -> list[Path]:
 
 def _nearby(root: Path, source: str, found: Iterable[Path]) -> str | None:
     if any(path.is_dir() for path in found):
-        return f"{source!r} is a directory: name its files, such as {source.rstrip('/')}/*.csv"
+        return f"{source!r} is a directory: name its files, such as {source}/*.csv; {source}/ takes each file as a row"
     parent = (root / source).parent
     there = [path.name for path in parent.iterdir() if path.is_file()] if parent.is_dir() else []
     meant = did_you_mean(Path(source).name, there).strip()
