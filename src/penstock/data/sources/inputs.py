@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".ndjson": "ndjson", ".jsonl": "ndjson", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
-TEXT = ("csv", "ndjson")  # may be compressed
+TEXT = ("csv", "ndjson", "json")  # may be compressed
 PACKED = ".gz"
 
 
@@ -56,7 +56,7 @@ class Input:
 
     @property
     def format(self) -> str:
-        """csv, parquet, ndjson, arrow or function."""
+        """csv, parquet, ndjson, json, arrow or function."""
         return "function" if self.is_function else FORMATS[extension(self.name)]
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from penstock.data.reserved import ROW, is_reserved
-from penstock.data.sources import csvfile
+from penstock.data.sources import csvfile, jsonfile
 from penstock.data.sources.inputs import Input
 from penstock.data.sources.objectfiles import fetch
 from penstock.errors import ContractBroken, FunctionError
@@ -36,6 +36,7 @@ class Raw:
     rows: pl.LazyFrame
     text: bool
     csv: csvfile.Csv | None = None
+    lines: Path | None = None  # of JSON
     function: "Function | None" = None
 
     @property
@@ -64,7 +65,7 @@ def explained(raw: Raw) -> Iterator[None]:
         if not isinstance(error, pl.exceptions.PolarsError):
             raise
         what = str(error).splitlines()[0]
-        line = csvfile.wrong_line(raw.csv) if raw.csv else None
+        line = csvfile.wrong_line(raw.csv) if raw.csv else jsonfile.wrong_line(raw.lines) if raw.lines else None
         hint = QUOTES if raw.csv else "write it again: it is cut off, damaged or of another kind"
         raise ContractBroken(f"cannot be read: {line or what}", where=raw.name, hint=hint) from error
 
@@ -91,16 +92,26 @@ def _csv(path: Path, one: Input, scratch: Path) -> Raw:
 
 
 def _ndjson(path: Path, one: Input, scratch: Path) -> Raw:
-    name, told = one.name, one.reading
-    plain = csvfile.plain_text(path, name, scratch, mark=False, encoding=told.encoding if told else None)
+    return _lines(_plain_json(path, one, scratch), one.name)
+
+
+def _json(path: Path, one: Input, scratch: Path) -> Raw:
+    return _lines(jsonfile.as_lines(_plain_json(path, one, scratch), one.name, scratch), one.name)
+
+
+def _plain_json(path: Path, one: Input, scratch: Path) -> Path:
+    encoding = one.reading.encoding if one.reading else None
+    return csvfile.plain_text(path, one.name, scratch, mark=False, encoding=encoding)
+
+
+def _lines(plain: Path, name: str) -> Raw:
     if not plain.stat().st_size:
-        raise ContractBroken(
-            "the file is empty: it names no column", where=name, hint="each line must be a JSON object"
-        )
-    with explained(Raw(name, pl.LazyFrame(), True)):
+        raise ContractBroken("the file is empty: it names no column", where=name)
+    with explained(Raw(name, pl.LazyFrame(), True, lines=plain)):
         names = pl.scan_ndjson(plain, infer_schema_length=None).collect_schema().names()
     # as text, so that numbers and dates have one parser, and a value of another type stays readable
-    return Raw(name, _numbered(pl.scan_ndjson(plain, schema=dict.fromkeys(names, pl.String)), name, names), True)
+    rows = _numbered(pl.scan_ndjson(plain, schema=dict.fromkeys(names, pl.String)), name, names)
+    return Raw(name, rows, True, lines=plain)
 
 
 def _parquet(path: Path, one: Input, scratch: Path) -> Raw:
@@ -117,7 +128,7 @@ def _typed(name: str, rows: pl.LazyFrame) -> Raw:
     return Raw(name, _numbered(rows, name, names), False)
 
 
-_FILES = {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson, "arrow": _arrow}
+_FILES = {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson, "json": _json, "arrow": _arrow}
 
 
 def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0) -> pl.LazyFrame:
