@@ -45,3 +45,23 @@ def test_check_ends_with_4_and_says_the_same_in_every_form(shop: Path) -> None:
     assert "| data/b.csv | mail | missing | String | nothing |" in page.stdout
     assert document(machine)["changes"][0]["column"] == "mail"
     assert not any("@" in result.output for result in (told, page, machine))
+
+
+def test_rows_go_into_the_quarantine_and_come_back(shop: Path) -> None:
+    assert invoke("data", "ingest", "-C", shop).exit_code == 0
+    listed = invoke("data", "quarantine", "list", "-C", shop).stdout
+    assert "amount: below 0" in listed
+    shown = invoke("data", "quarantine", "show", "orders", "-C", shop)
+    assert "-5" in shown.stdout
+    assert "bad@x.org" not in shown.stdout
+    rows = shop / "rows.csv"
+    assert invoke("data", "quarantine", "export", "orders", "-o", rows, "-C", shop).exit_code == 0
+    readmit = ["data", "quarantine", "readmit", "orders", "-C", shop, "--note", "a sign"]
+    assert invoke(*readmit).exit_code == 2
+    assert invoke(*readmit, "--file", rows).exit_code == 4
+    rows.write_text(rows.read_text().replace("-5", "5"))
+    back = invoke(*readmit, "--file", rows, "--as", "ada")
+    assert "1 readmitted, 41 rows now" in back.stdout
+    assert "no row is in quarantine" in invoke("data", "quarantine", "list", "-C", shop).stdout
+    audit = document(invoke("audit", "log", "-C", shop, "--json"))
+    assert ("data.readmit", "ada", "a sign") in [(one["action"], one["actor"], one["reason"]) for one in audit]

@@ -38,7 +38,10 @@ CALLS = {
     "data ingest": "",
     "data log": "parcels",
     "data merge": "main",
-    "data quarantine": "parcels",
+    "data quarantine export": "parcels -o {rows}",
+    "data quarantine list": "",
+    "data quarantine readmit": "parcels --all --note right",
+    "data quarantine show": "parcels",
     "data show": "parcels -n 5",
     "data tag": "parcels first",
     "data verify": "",
@@ -68,7 +71,7 @@ CALLS = {
     "validate show": "",
 }
 # What they say instead of working here, where there is nothing that they could do.
-REFUSALS = {"approve": 2, "promote": 2, "rollback": 2}
+REFUSALS = {"approve": 2, "data quarantine readmit": 4, "promote": 2, "rollback": 2}
 
 
 def commands(group: Any = None, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -104,6 +107,7 @@ def words(serving: Project) -> dict[str, str]:
         "outcomes": str(outcomes),
         "data": str(root / "data" / "parcels-1.csv"),
         "again": str(root.parent / "again"),
+        "rows": str(root.parent / "rows.csv"),
     }
 
 

@@ -11,7 +11,7 @@ from penstock.ledger import Ref, SealedBundle, Version
 if TYPE_CHECKING:
     import polars as pl
 
-    from penstock.data import CheckedOut, Diff, Ingested, Merged, Verdict
+    from penstock.data import CheckedOut, Diff, Ingested, Merged, Quarantined, Readmitted, Verdict
     from penstock.store import Damage, Store, Swept
 
 
@@ -114,9 +114,47 @@ class DataStep(StepApi):
         listed = [files] if isinstance(files, Path | str) else files
         return check_files(self._work.project, dataset, listed)
 
-    def quarantine(self, dataset: str) -> "pl.LazyFrame":
-        """Rows that the contract has turned away, whole, with the reasons."""
-        return self.show(f"{dataset}.quarantine")
+    def quarantined(self) -> "tuple[Quarantined, ...]":
+        """The datasets with rows in quarantine: how many, why, and since when."""
+        from penstock.data import quarantined
+
+        return quarantined(self._work.project, self._work.ledger, self._work.store)
+
+    def quarantine(
+        self, dataset: str, *, reason: str | None = None, file: str | None = None, whole: bool = True
+    ) -> "pl.LazyFrame":
+        """Rows that the contract has turned away, as texts, with the reasons, their file and their row in it.
+
+        Without `whole`, personal values read `***`.
+        """
+        from penstock.data import masked_rows, quarantined_rows
+
+        work = self._work
+        rows = quarantined_rows(work.project, work.ledger, work.store, dataset, reason=reason, file=file)
+        return rows if whole else masked_rows(work.project, dataset, rows)
+
+    def readmit(
+        self, dataset: str, *, note: str, reason: str | None = None, corrected: Path | str | None = None
+    ) -> "Readmitted":
+        """Rows of the quarantine that keep the contract by now become part of the next version; the rest stays.
+
+        All are tried, or those with a `reason`, or those of an exported file that was `corrected`. ContractBroken when
+        none of them passes.
+        """
+        from penstock.data import readmit
+
+        work = self._work
+        file = Path(corrected) if corrected else None
+        return readmit(
+            work.project,
+            work.ledger,
+            work.store,
+            dataset,
+            note=note,
+            actor=work.actor,
+            reason=reason,
+            corrected=file,
+        )
 
     def verify(self) -> "tuple[Damage, ...]":
         """Read every stored byte, and what the ledger says was stored, and compare it with its digest."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.cli import data_versions
+from penstock.cli import data_quarantine, data_versions
 from penstock.cli.shell import (
     HERE,
     AsJson,
@@ -18,7 +18,6 @@ from penstock.cli.shell import (
     print_document,
     project_at,
     say,
-    show_rows,
     spinner,
 )
 from penstock.digest import short
@@ -26,6 +25,7 @@ from penstock.errors import ContractBroken, UsageError
 
 app = group("data", "Step 2: datasets, contracts, versions.")
 app.add_typer(data_versions.app)
+app.add_typer(data_quarantine.app)
 
 Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
 Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]
@@ -129,18 +129,3 @@ def _verdict(verdict: Any) -> None:
         say(f"  {count:,}  {reason}  (warns)")
     verdict.refuse()
     typer.secho(f"{verdict.rows:,} rows keep the contract, {verdict.bad_rows:,} would be set aside", fg="green")
-
-
-@app.command()
-def quarantine(
-    dataset: Dataset,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
-    where: Where = HERE,
-    environment: Environment = None,
-    as_json: AsJson = False,
-) -> None:
-    """Rows that the contract turned away, with the reasons.
-
-    Example: penstock data quarantine flights
-    """
-    answer(lambda: project_at(where, environment).data.quarantine(dataset).head(limit).collect(), show_rows, as_json)

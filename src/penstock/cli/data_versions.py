@@ -76,7 +76,7 @@ def show(
         if output and not output.suffix:
             return f"wrote {counted(data.write_files(reference, output), 'file')} to {output}"
         frame = data.show(reference)
-        return _export(frame, place_for(output)) if output else _shown(frame).head(limit).collect()
+        return written_rows(frame, place_for(output)) if output else _shown(frame).head(limit).collect()
 
     answer(rows, show_rows, as_json)
 
@@ -88,7 +88,7 @@ def _shown(rows: "pl.LazyFrame") -> "pl.LazyFrame":
     return rows.select(pl.exclude(pl.Binary))
 
 
-def _export(rows: "pl.LazyFrame", output: Path) -> str:
+def written_rows(rows: "pl.LazyFrame", output: Path) -> str:
     """Write every row, streaming."""
     import polars as pl
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from penstock.data.contracts.rules import Checked, check
     from penstock.data.ingestion.checking import Verdict, check_files
     from penstock.data.ingestion.files import draft_file, infer_dataset, infer_file, read_file
+    from penstock.data.ingestion.quarantine import Quarantined, as_export, masked_rows, quarantined, quarantined_rows
+    from penstock.data.ingestion.readmission import Readmitted, readmit
     from penstock.data.ingestion.verdict_page import verdict_document
     from penstock.data.transforms import transform
     from penstock.data.versions.comparison import Diff
@@ -48,9 +50,12 @@ __all__ = [
     "Ingested",
     "Merged",
     "Progress",
+    "Quarantined",
+    "Readmitted",
     "Rule",
     "TrainingSet",
     "Verdict",
+    "as_export",
     "branches",
     "check",
     "check_files",
@@ -69,12 +74,16 @@ __all__ = [
     "load_contract",
     "load_holdout",
     "load_train",
+    "masked_rows",
     "merge",
     "parse_contract",
     "pin",
     "publish",
     "publish_derived",
+    "quarantined",
+    "quarantined_rows",
     "read_file",
+    "readmit",
     "resolve",
     "rows_of",
     "tag",
@@ -91,6 +100,8 @@ _MODULES = {
     "contracts.contract_file": ("load_contract", "parse_contract"),
     "ingestion.checking": ("Verdict", "check_files"),
     "ingestion.files": ("draft_file", "infer_dataset", "infer_file", "read_file"),
+    "ingestion.quarantine": ("Quarantined", "as_export", "masked_rows", "quarantined", "quarantined_rows"),
+    "ingestion.readmission": ("Readmitted", "readmit"),
     "ingestion.verdict_page": ("verdict_document",),
     "contracts.infer": ("Draft", "infer_contract"),
     "contracts.rules": ("Checked", "check"),

@@ -119,7 +119,9 @@ class _Turner:
             return fixed.commit
         started = time.perf_counter()
         done = ingest(self.project, self.ledger, self.store, dataset)
-        away = f", {done.quarantined:,} quarantined (penstock data quarantine {dataset})" if done.quarantined else ""
+        away = (
+            f", {done.quarantined:,} quarantined (penstock data quarantine show {dataset})" if done.quarantined else ""
+        )
         result = f"{done.rows:,} rows{away}"
         state: Literal["cached", "done"] = "cached" if done.skipped else "done"
         self._end(Event(f"ingest {dataset}", state, done.why, result, time.perf_counter() - started))

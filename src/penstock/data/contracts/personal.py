@@ -33,7 +33,8 @@ NAMES = (
 
 def masked(rows: pl.LazyFrame, contract: Contract) -> pl.LazyFrame:
     """Rows, their columns texts, as they may be shown: personal values read `***`."""
-    personal = [name for name, column in contract.columns.items() if column.pii]
+    there = set(rows.collect_schema())  # rows may be from before the contract knew a column
+    personal = [name for name, column in contract.columns.items() if column.pii and name in there]
     return rows.with_columns(pl.when(pl.col(name).is_not_null()).then(pl.lit(MASK)).alias(name) for name in personal)
 
 

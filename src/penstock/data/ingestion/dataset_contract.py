@@ -20,7 +20,7 @@ def contract_for(project: ProjectFile, store: Store, dataset: str, known: Known,
     if spec.contract:
         return named_contract(project, dataset)
     if spec.mode == "append" and known.version:
-        contract = _contract_of(store.manifest(known.version.commit))
+        contract = contract_of(store.manifest(known.version.commit))
     else:
         contract = implied_contract(opened)
     return _fitted(project, dataset, contract)
@@ -50,7 +50,7 @@ def _fitted(project: ProjectFile, dataset: str, contract: Contract) -> Contract:
     return contract.model_copy(update={"keys": keys})
 
 
-def _contract_of(manifest: Manifest) -> Contract:
+def contract_of(manifest: Manifest) -> Contract:
     """Appended rows without a contract are held to the columns that are there."""
     return Contract(columns={name: Column(type=type_name(dtype_of(dtype))) for name, dtype in manifest.schema})
 
