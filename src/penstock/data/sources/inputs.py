@@ -2,13 +2,13 @@
 
 A source is a path or a glob relative to the project, a URL with a glob in an object store, a function of the
 project, or several of these. A file is recognised by its size and modification time; when only the time moved, by
-its digest. An object is recognised by its size and ETag. A function is recognised by the digest of its code: it is
-called again when its code changes, or when the caller asks for it.
+its digest. An object is recognised by its size and ETag, a file under DVC by its MD5. A function is recognised by
+the digest of its code: it is called again when its code changes, or when the caller asks for it.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape, glob
 from pathlib import Path
@@ -19,6 +19,7 @@ from penstock.errors import UsageError, did_you_mean
 from penstock.store.objects import is_url
 
 if TYPE_CHECKING:
+    from penstock.data.sources.dvc import Tracked
     from penstock.project import FileSource, Source
 
 FORMATS = {
@@ -39,6 +40,7 @@ class Input:
     digest    of the file's bytes, of the object's size and ETag, or of the function's code
     etag      of an object
     reading   what the project says about how it is read
+    tracked   of a file under DVC, which may have to be fetched
     """
 
     name: str
@@ -48,11 +50,12 @@ class Input:
     digest: str = ""
     etag: str | None = None
     reading: "FileSource | None" = None
+    tracked: "Tracked | None" = None
 
     @property
     def is_function(self) -> bool:
         """Whether rows come from code, of which nobody knows what it gives next time."""
-        return self.path is None and not is_url(self.name)
+        return self.path is None and self.tracked is None and not is_url(self.name)
 
     @property
     def format(self) -> str:
@@ -144,6 +147,8 @@ def _inputs(
     pattern, reading = (source, None) if isinstance(source, str) else (source.path, source)
     if is_url(pattern):
         listed = _objects(pattern, may_be_none)
+    elif pattern.endswith(".dvc"):
+        listed = [one for path in _paths(root, pattern, may_be_none) for one in _under_dvc(root, path)]
     else:
         files = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
         listed = [_digested(one, known.get(one.name, {})) for one in files]
@@ -198,6 +203,14 @@ def _listed(root: Path, path: Path) -> Input:
 def _digested(one: Input, known: Mapping[str, Any]) -> Input:
     assert one.path is not None
     return replace(one, digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
+
+
+def _under_dvc(root: Path, file: Path) -> Iterator[Input]:
+    from penstock.data.sources.dvc import tracked
+
+    for one in tracked(file):
+        name = (file.parent / one.path).relative_to(root) if file.is_relative_to(root) else file.parent / one.path
+        yield Input(name.as_posix(), None, digest=digest_value({"md5": one.md5}), tracked=one)
 
 
 # --- objects -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import polars as pl
 
 from penstock.data.reserved import ROW, is_reserved
 from penstock.data.sources import csvfile, jsonfile
+from penstock.data.sources.dvc import locate
 from penstock.data.sources.inputs import Input
 from penstock.data.sources.objectfiles import fetch
 from penstock.errors import ContractBroken, FunctionError
@@ -51,7 +52,13 @@ def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
     if one.is_function:
         yield from _function(root, one.name)
     else:
-        yield _FILES[one.format](one.path or fetch(one, scratch), one, scratch)
+        yield _FILES[one.format](_file(one, scratch), one, scratch)
+
+
+def _file(one: Input, scratch: Path) -> Path:
+    if one.tracked:
+        return locate(one.tracked, scratch)
+    return one.path or fetch(one, scratch)
 
 
 @contextmanager
