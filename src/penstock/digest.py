@@ -5,6 +5,7 @@ canonical JSON, so the same value has the same digest in every process and on ev
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,16 @@ def digest_value(value: Any) -> str:
     return digest_bytes(canonical_json(value))
 
 
-def digest_file(path: Path) -> str:
-    """Digest of a file's bytes, read in pieces."""
+def digest_file(path: Path, *, first: int | None = None) -> str:
+    """Digest of a file's bytes (or its first so many), read in pieces."""
     from blake3 import blake3
 
     hasher = blake3()
+    left = sys.maxsize if first is None else first
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(min(CHUNK, left)):
             hasher.update(chunk)
+            left -= len(chunk)
     return hasher.hexdigest()
 
 

@@ -423,8 +423,19 @@ def test_progress_is_told(flights) -> None:
     lab.write("data/b.csv", "id,delay,carrier\n3,2,AA\n")
     told: list[Progress] = []
     ingest(lab.project, lab.ledger, lab.store, "flights", progress=told.append)
-    assert told[0] == Progress("flights", "data/a.csv", 1, 2, 0)
-    assert told[-1] == Progress("flights", "data/b.csv", 2, 2, 3)
+    a, b = ((lab.root / name).stat().st_size for name in ("data/a.csv", "data/b.csv"))
+    assert told[0] == Progress("flights", "data/a.csv", 1, 2, 0, 0, a + b)
+    assert told[-1] == Progress("flights", "data/b.csv", 2, 2, 3, told[-1].bytes, a + b)
+    assert a < told[-1].bytes <= a + b
+    assert [one.bytes for one in told] == sorted(one.bytes for one in told)
+
+
+def test_what_a_function_gives_has_no_size(lab) -> None:
+    lab.write("pipeline.py", "import polars as pl\ndef rows():\n    return pl.DataFrame({'n': [1, 2]})\n")
+    lab.datasets["flights"] = "{source: 'pipeline:rows'}"
+    told: list[Progress] = []
+    ingest(lab.project, lab.ledger, lab.store, "flights", progress=told.append)
+    assert told[-1] == Progress("flights", "pipeline:rows", 1, 1, 2, 0, None)
 
 
 def test_the_same_input_gives_the_same_commit_elsewhere(flights, tmp_path_factory) -> None:
@@ -455,3 +466,11 @@ def test_a_tolerated_error_sets_rows_aside_and_ratios_are_of_the_version(flights
     assert broken.table == ({"rule": "united", "expected": "at most 40%", "found": "50% of the rows"},)
     lab.write("data/c.csv", "id,delay,carrier\n" + "3,10,AA\n" * 2 + "4,4,AA\n" * 8)
     untouched(lab, lambda: lab.ingest("flights"), ContractBroken, "more rows break a rule than may")
+
+
+def test_without_a_contract_the_file_that_cannot_be_read_is_named(lab) -> None:
+    lab.write("data/a.csv", "id\n1\n")
+    lab.write("data/b.csv", "id\n7,8,9\n")
+    lab.datasets["flights"] = "{source: 'data/*.csv'}"
+    with pytest.raises(ContractBroken, match=r"data/b.csv: cannot be read: line 2 has 3 cells, the header 1"):
+        lab.ingest("flights")

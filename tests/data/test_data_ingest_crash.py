@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -115,21 +116,42 @@ def test_two_that_ingest_the_same_at_once_make_one_version(flights, mode: str) -
         assert reader.count(Version, dataset="flights") == 2
 
 
-def test_who_loses_the_race_starts_again_and_gives_up_when_it_loses_twice(flights) -> None:
-    lab = flights("1,2,AA\n")
-    lab.ingest("flights")
-    lab.write("data/a.csv", "id,delay,carrier\n2,2,AA\n")
+def moving(lab) -> Callable[[object], None]:
+    """Somebody else, who moves the dataset while its rows are read."""
     moves = count()
 
     def move(_: object) -> None:
-        """Somebody else moves the dataset while its file is read."""
         with lab.ledger.write() as tx:
             before = head(tx, "flights")
-            other = replace(before, commit=f"{next(moves):064x}")
-            publish(tx, other, expected=before.commit)
+            publish(tx, replace(before, commit=f"{next(moves):064x}"), expected=before.commit)
 
+    return move
+
+
+def test_who_loses_the_race_twice_gives_up(lab) -> None:
+    now = lab.write("now.txt", "1")
+    lab.write(
+        "pipeline.py",
+        "import pathlib, polars as pl\n"
+        "def rows():\n"
+        "    return pl.DataFrame({'id': [int(pathlib.Path(__file__).with_name('now.txt').read_text())]})\n",
+    )
+    lab.datasets["flights"] = "{source: 'pipeline:rows'}"
+    lab.ingest("flights")
+    now.write_text("2")
     with pytest.raises(Conflict, match="flights@main is at"):
-        ingest(lab.project, lab.ledger, lab.store, "flights", progress=move)
+        ingest(lab.project, lab.ledger, lab.store, "flights", refresh=True, progress=moving(lab))
+
+
+def test_who_loses_the_race_reads_no_file_again(flights) -> None:
+    lab = flights("1,2,AA\n")
+    lab.ingest("flights")
+    lab.write("data/a.csv", "id,delay,carrier\n2,2,AA\n")
+    told = []
+    move = moving(lab)
+    done = ingest(lab.project, lab.ledger, lab.store, "flights", progress=lambda one: (told.append(one), move(one)))
+    assert (done.skipped, done.rows) == (False, 1)
+    assert [one.rows for one in told] == [0, 1]
 
 
 def test_who_loses_the_race_once_wins_the_next(flights) -> None:

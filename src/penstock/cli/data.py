@@ -58,8 +58,9 @@ def _ingested(done: Any) -> None:
     for one in done:
         quarantined = f", {one.quarantined:,} quarantined" if one.quarantined else ""
         say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{quarantined}  ({one.why})")
-        for reason, count in {**one.reasons, **one.warnings}.items():
-            say(f"  {count:,}  {reason}")
+        for reason, count in {**one.reasons, **one.warnings, **one.counts}.items():
+            if count:
+                say(f"  {count:,}  {reason}")
 
 
 @app.command()

@@ -16,7 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # bound here, not on first use: a function named like its module would be hidden by the module
-from penstock.data.ingestion.ingest import Ingested, Progress, ingest
+from penstock.data.ingestion.ingest import ingest
+from penstock.data.ingestion.progress import Progress
+from penstock.data.ingestion.publishing import Ingested
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
 from penstock.data.versions.checkout import CheckedOut, checked_out, checkout
 from penstock.data.versions.merge import Merged, merge

@@ -28,6 +28,15 @@ def names_are_free(config: Config) -> Iterator[Finding]:
         yield ("data", "transforms", name), f"a dataset is named {name!r} already"
 
 
+def modes_have_what_they_need(config: Config) -> Iterator[Finding]:
+    """An upsert goes by a key; a watermark tells what to add or what wins, and a snapshot takes all."""
+    for name, dataset in config.data.datasets.items():
+        if dataset.mode == "upsert" and not dataset.key:
+            yield ("data", "datasets", name, "mode"), "upsert needs `key`: the columns that say which row is replaced"
+        if dataset.mode == "snapshot" and dataset.watermark:
+            yield ("data", "datasets", name, "watermark"), "a snapshot takes every row: it needs mode append or upsert"
+
+
 def transforms_read_known_data(config: Config) -> Iterator[Finding]:
     """Each input of a transform exists."""
     for name, transform in config.data.transforms.items():
@@ -179,6 +188,7 @@ def slices_are_request_columns(config: Config) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     names_are_free,
+    modes_have_what_they_need,
     transforms_read_known_data,
     transforms_have_no_circle,
     features_read_known_data,

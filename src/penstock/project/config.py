@@ -226,7 +226,9 @@ class Dataset(Section):
     """Where rows come from and what identifies them."""
 
     source: Source  # a path, a glob, images/, s3://…, module:function, a mapping as below, or a list of these
-    mode: Literal["snapshot", "append"] = "snapshot"  # append: files not seen before are added
+    # append: what was not seen before is added; upsert: rows replace those of the same key
+    mode: Literal["snapshot", "append", "upsert"] = "snapshot"
+    watermark: str | None = None  # append: only rows after the newest one kept; upsert: the larger one wins
     key: Names = ()  # the columns that name a row
     time: str | None = None  # the column that says when it happened
     contract: str | None = None  # contracts/NAME.yaml

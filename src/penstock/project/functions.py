@@ -63,12 +63,18 @@ class Function:
 
 
 def load_function(
-    root: Path, reference: str, *, parameters: Sequence[str] | None = None, keywords: Sequence[str] = ()
+    root: Path,
+    reference: str,
+    *,
+    parameters: Sequence[str] | None = None,
+    keywords: Sequence[str] = (),
+    optional: Sequence[str] = (),
 ) -> Function:
     """Load `module:function` of the project at `root`.
 
-    `parameters` are what it will be given by position, `keywords` by name. FunctionError, with the
-    file and line, when the module or the function is not there, cannot be imported, or does not take them.
+    `parameters` are what it will be given by position, `keywords` by name, `optional` by name if it takes them.
+    FunctionError, with the file and line, when the module or the function is not there, cannot be imported, or does
+    not take them.
     """
     root = root.resolve()
     module_name, _, name = reference.partition(":")
@@ -80,7 +86,8 @@ def load_function(
     module = _import(root, code, module_name)
     function = _function_in(module, name, root)
     if parameters is not None:
-        _check_signature(function, reference, parameters, keywords, root)
+        asked = [name for name in optional if name in inspect.signature(function).parameters]
+        _check_signature(function, reference, parameters, [*keywords, *asked], root)
     return Function(reference, function, code, sources, root, _line_of(function, root) or reference)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from penstock.data.contracts.conditions import sql
 from penstock.data.contracts.contract import Contract, Ratio
 from penstock.data.contracts.schema import Change
+from penstock.data.contracts.unique import repeated
 
 ROUNDING = 1e-12  # 0.06 - 0.05 is not 0.01
 
@@ -60,27 +61,17 @@ def dataset_faults(contract: Contract, good: pl.LazyFrame, rows: int) -> Iterato
 
 
 def _duplicates(good: pl.LazyFrame, names: tuple[str, ...], contract: Contract, rows: int) -> Iterator[Fault]:
-    values = [str(position) for position in range(len(names))]  # a column of the data may be called "rows"
-    twice = (
-        good.select(pl.col(name).alias(value) for name, value in zip(names, values, strict=True))
-        .drop_nulls()
-        .group_by(values)
-        .len("rows")
-        .filter(pl.col("rows") > 1)
-        .sort("rows", *values, descending=[True] + [False] * len(names))
-    )
-    found = twice.collect()
-    count = int(found["rows"].sum())
+    found = repeated(good, names)
     only = contract.columns[names[0]] if names != contract.keys else None  # a key tolerates nothing
-    if not found.height or (only and count <= only.tolerance * rows):
+    if found is None or (only and found.rows <= only.tolerance * rows):
         return
-    pairs = zip(names, values, strict=True)
-    example = ", ".join(f"{name}={contract.shown(name, found.item(0, value))}" for name, value in pairs)
+    pairs = zip(names, found.example, strict=True)
+    example = ", ".join(f"{name}={contract.shown(name, value)}" for name, value in pairs)
     yield Fault(
         f"{' + '.join(names)} is unique",
-        f"{found.height:,} values more than once",
-        example=f"{example} ({found.item(0, 'rows')} times)",
-        rows=count,
+        f"{found.keys:,} values more than once",
+        example=f"{example} ({found.times} times)",
+        rows=found.rows,
         fatal=only is None or only.severity != "warn",
     )
 

@@ -16,7 +16,8 @@ from penstock.data.contracts.rules import told
 from penstock.data.contracts.schema import HEAD, Change, head_changes, schema_changes
 from penstock.data.contracts.whole import dataset_faults
 from penstock.data.ingestion.dataset_contract import named_contract
-from penstock.data.ingestion.staging import Opened, Staged, broken_rules, reasons_of, rows_read, stage
+from penstock.data.ingestion.opening import Opened
+from penstock.data.ingestion.staging import Staged, broken_rules, reasons_of, rows_read, stage
 from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources.inputs import Input, inputs_of
 from penstock.data.sources.readers import explained, open_input

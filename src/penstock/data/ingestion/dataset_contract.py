@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+import polars as pl
+
 from penstock.data.contracts.contract import Column, Contract
 from penstock.data.contracts.contract_file import load_contract
 from penstock.data.contracts.dtypes import dtype_of, type_name
+from penstock.data.ingestion.opening import Opened, implied_contract
 from penstock.data.ingestion.plan import Known
-from penstock.data.ingestion.staging import Opened, implied_contract
 from penstock.data.sources.directory import COLUMNS, KEY
 from penstock.data.sources.inputs import is_directory
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
@@ -14,16 +16,19 @@ from penstock.project import Dataset, ProjectFile
 from penstock.store import Manifest, Store
 
 
-def contract_for(project: ProjectFile, store: Store, dataset: str, known: Known, opened: Sequence[Opened]) -> Contract:
-    """The contract with the dataset's key in it. ConfigError when dataset and contract do not fit together."""
+def given_contract(project: ProjectFile, store: Store, dataset: str, known: Known) -> Contract | None:
+    """The contract that is known before an input is opened: the one named, or the columns of rows that stay."""
     spec = project.config.data.datasets[dataset]
     if spec.contract:
         return named_contract(project, dataset)
-    if spec.mode == "append" and known.version:
-        contract = contract_of(store.manifest(known.version.commit))
-    else:
-        contract = implied_contract(opened)
-    return _fitted(project, dataset, contract)
+    if spec.mode != "snapshot" and known.version:
+        return _fitted(project, dataset, contract_of(store.manifest(known.version.commit)))
+    return None
+
+
+def found_contract(project: ProjectFile, dataset: str, opened: Sequence[Opened]) -> Contract:
+    """What a dataset without a contract is held to: what its inputs happen to have."""
+    return _fitted(project, dataset, implied_contract(opened))
 
 
 def named_contract(project: ProjectFile, dataset: str) -> Contract:
@@ -47,7 +52,11 @@ def _fitted(project: ProjectFile, dataset: str, contract: Contract) -> Contract:
     if problems:
         raise ConfigError(problems, hint=f"correct {project.path.name} or {spec.contract or 'the data'}")
     keys = spec.key or contract.keys or (KEY if is_directory(spec.source) else ())
-    return contract.model_copy(update={"keys": keys})
+    columns = {
+        name: column.model_copy(update={"nullable": False}) if name == spec.watermark else column
+        for name, column in contract.columns.items()
+    }
+    return contract.model_copy(update={"keys": keys, "columns": columns})
 
 
 def contract_of(manifest: Manifest) -> Contract:
@@ -64,12 +73,25 @@ def _no_directory(spec: Dataset, contract: Contract) -> Iterator[tuple[tuple[str
 
 def _misfits(name: str, spec: Dataset, contract: Contract) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
     """Settings of the dataset that its contract knows nothing of: where, what, what was expected."""
-    settings = [("key", column) for column in spec.key] + ([("time", spec.time)] if spec.time else [])
+    named = (("time", spec.time), ("watermark", spec.watermark))
+    settings = [("key", column) for column in spec.key] + [(setting, column) for setting, column in named if column]
     for setting, column in settings:
         if column not in contract.columns:
             yield (setting,), f"dataset {name!r} has no column {column!r}{did_you_mean(column, contract.columns)}", None
     time = contract.columns.get(spec.time or "")
     if time and not time.type.startswith("Date"):
         yield ("time",), f"column {spec.time!r} is {time.type}", "a Date or a Datetime"
+    mark = contract.columns.get(spec.watermark or "")
+    if mark and not _has_order(mark):
+        yield (
+            ("watermark",),
+            f"column {spec.watermark!r} is {mark.type}",
+            "a number, a time or a text, which has an order",
+        )
     if contract.freshness and not spec.time:
         yield (), "the contract asks for freshness, but the dataset names no `time` column", None
+
+
+def _has_order(column: Column) -> bool:
+    dtype = dtype_of(column.type)
+    return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.String

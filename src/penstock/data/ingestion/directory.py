@@ -11,8 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
+from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.plan import Plan
-from penstock.data.ingestion.staging import Opened
 from penstock.data.reserved import ROW
 from penstock.data.sources.directory import COLUMNS, Reading, files_below, recalled, remember
 from penstock.data.sources.inputs import Input

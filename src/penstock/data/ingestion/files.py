@@ -10,7 +10,8 @@ import polars as pl
 
 from penstock.data.contracts.infer import Draft, infer_contract
 from penstock.data.contracts.rules import annotated
-from penstock.data.ingestion.staging import BATCH, open_all
+from penstock.data.ingestion.opening import open_all
+from penstock.data.ingestion.staging import READ
 from penstock.data.reserved import ROW
 from penstock.data.sources.inputs import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
@@ -70,7 +71,7 @@ def _explained(raws: Sequence[Raw]) -> Iterator[None]:
     except Exception:
         for raw in raws:
             with explained(raw):
-                for _ in raw.rows.collect_batches(chunk_size=BATCH):
+                for _ in raw.rows.collect_batches(chunk_size=READ):
                     pass
         raise
 

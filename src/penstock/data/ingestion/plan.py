@@ -12,7 +12,9 @@ from penstock.store import Table
 if TYPE_CHECKING:
     from penstock.project import Dataset
 
-File = Mapping[str, Any]  # name, size, mtime_ns, digest, and once ingested: good, bad (digests of its parts)
+# name, size, mtime_ns, digest, and once ingested: good, bad (digests of its parts); where the dataset has a watermark
+# also rows, how many it had when it was read
+File = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do. Of `files`, all files of the new version in order, those in `read` have no parts yet."""
+    """What to do. `files` are all files of the new version in order, with their parts that stay."""
 
     read: tuple[Input, ...]
     files: tuple[File, ...]
     why: str
+    everything: bool = False  # of the inputs that are there, nothing stays
     nothing: bool = False  # the version that is there is the one wanted
     moved: bool = False  # ... but a file has another time or name than is remembered
 
@@ -51,45 +54,48 @@ class Plan:
 def make_plan(
     spec: "Dataset", settings: Mapping[str, Any], inputs: Sequence[Input], known: Known, *, refresh: bool
 ) -> Plan:
-    """Decide what to read. UsageError when a file of an append-only dataset was changed."""
-    if spec.mode == "append" and known.version and not known.current and not refresh:
+    """Decide what to read. UsageError when a file of a dataset that appends files was changed."""
+    if spec.mode != "snapshot" and known.version and not known.current and not refresh:
         raise Conflict(
             "the dataset was moved by something else than its ingest, so nobody knows which files its rows came from",
             hint="ingest it again with --refresh: all files that are there now make the new version",
         )
     old = known.files if known.current else {}
-    files = (
-        _appended(inputs, old, refresh)
-        if spec.mode == "append"
-        else tuple(_entry(one, old.get(one.name)) for one in inputs)
+    before = old if spec.mode == "snapshot" else _by_name_now(inputs, old)
+    changed = {one.name for one in inputs if one.name not in before or before[one.name]["digest"] != one.digest}
+    if spec.mode == "append" and not (spec.watermark or refresh):
+        _refuse_changed([name for name in before if name in changed])
+    everything = _all_again(settings, known, refresh) or (
+        not spec.contract and spec.mode == "snapshot" and bool(changed or len(inputs) != len(old))
     )
-    everything = _all_again(spec, settings, known, refresh) or (
-        not spec.contract and spec.mode == "snapshot" and _differs(files, old)
-    )
-    if everything:
-        present = {one.name for one in inputs}
-        files = tuple(_bare(file) if file["name"] in present else file for file in files)
-    unread = {file["name"] for file in files if "good" not in file}
-    read = tuple(one for one in inputs if one.name in unread)
+    lost = {one.name for one in inputs} if everything else changed if spec.mode == "snapshot" else set()
+    now = {one.name: _entry(one, None if one.name in lost else before.get(one.name)) for one in inputs}
+    files = tuple(now.values()) if spec.mode == "snapshot" else tuple({**before, **now}.values())
+    read = tuple(one for one in inputs if everything or one.name in changed or _may_have_more(spec, one))
     nothing = bool(known.current and not read and len(files) == len(old))
     moved = [dict(file) for file in files] != [dict(file) for file in old.values()]
-    return Plan(read, files, _why(settings, files, known, refresh), nothing, nothing and moved)
+    why = _why(settings, changed, before, len(old) - len(before.keys() & now.keys()), known, refresh)
+    return Plan(read, files, why, everything, nothing, nothing and moved)
 
 
-def _appended(inputs: Sequence[Input], old: Mapping[str, File], refresh: bool) -> tuple[File, ...]:
-    """Files seen before, whether they are still there or not, then those not seen before."""
-    now = {one.name: one for one in inputs}
-    changed = [one.name for one in inputs if one.name in old and old[one.name]["digest"] != one.digest]
-    if changed and not refresh:
+def _may_have_more(spec: "Dataset", one: Input) -> bool:
+    """A function of a dataset that grows is asked every time."""
+    return spec.mode != "snapshot" and one.is_function
+
+
+def _refuse_changed(changed: Sequence[str]) -> None:
+    if changed:
         raise UsageError(
             f"{changed[0]} was changed after it was ingested, but its dataset only ever appends",
-            expected="new rows in new files",
+            expected="new rows in new files, or a `watermark` column that tells which of its rows are new",
             hint="put the file back, or ingest with --refresh to take all files as they are now",
         )
+
+
+def _by_name_now(inputs: Sequence[Input], old: Mapping[str, File]) -> dict[str, File]:
+    """Files seen before, whether they are still there or not, each under the name that it has now."""
     renamed = _renamed(inputs, old)
-    kept = [_entry(now[name], file) if (name := renamed.get(was, was)) in now else file for was, file in old.items()]
-    new = [_entry(one, None) for one in inputs if one.name not in old and one.name not in renamed.values()]
-    return (*kept, *new)
+    return {renamed.get(name, name): file for name, file in old.items()}
 
 
 def _renamed(inputs: Sequence[Input], old: Mapping[str, File]) -> dict[str, str]:
@@ -101,39 +107,35 @@ def _renamed(inputs: Sequence[Input], old: Mapping[str, File]) -> dict[str, str]
 
 def _entry(one: Input, old: File | None) -> File:
     now = {"name": one.name, "size": one.size, "mtime_ns": one.mtime_ns, "digest": one.digest}
-    same = old is not None and old["digest"] == one.digest
-    return {**now, "good": old["good"], "bad": old["bad"]} if old and same else now
+    return {**(old or {}), **now}
 
 
-def _bare(file: File) -> File:
-    return {key: value for key, value in file.items() if key not in ("good", "bad")}
-
-
-def _differs(files: Sequence[File], old: Mapping[str, File]) -> bool:
-    return len(files) != len(old) or any("good" not in file for file in files)
-
-
-def _all_again(spec: "Dataset", settings: Mapping[str, Any], known: Known, refresh: bool) -> bool:
+def _all_again(settings: Mapping[str, Any], known: Known, refresh: bool) -> bool:
     return refresh or not known.current or bool(list(_changes(settings, known.settings)))
 
 
 def _changes(settings: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
-    return (name for name in settings if settings[name] != before.get(name))
+    return (name for name in {**before, **settings} if settings.get(name) != before.get(name))
 
 
-def _why(settings: Mapping[str, Any], files: Sequence[File], known: Known, refresh: bool) -> str:
+def _why(
+    settings: Mapping[str, Any], changed: set[str], before: Mapping[str, File], gone: int, known: Known, refresh: bool
+) -> str:
     if known.version is None:
         return "first ingest"
     if refresh:
         return "asked for again"
     if not known.current:
         return "moved by something else than its ingest"
-    if changed := list(_changes(settings, known.settings)):
-        return f"{', '.join(changed)} changed"
-    if is_function(settings["source"]):
-        return f"code of {settings['source']} changed" if "good" not in files[0] else "source unchanged"
-    new = sum(file["name"] not in known.files and "good" not in file for file in files)
-    other = sum(file["name"] in known.files and "good" not in file for file in files)
-    gone = len(known.files) - len(files) + new
-    said = [f"{count} {word}" for count, word in ((new, "new"), (other, "changed"), (gone, "gone")) if count]
-    return f"files: {', '.join(said)}" if said else "source unchanged"
+    if different := list(_changes(settings, known.settings)):
+        return f"{', '.join(different)} changed"
+    source = settings["source"]
+    if is_function(source):
+        if changed:
+            return f"code of {source} changed"
+        return "source unchanged" if settings["mode"] == "snapshot" else f"asked {source}"
+    new = len(changed - before.keys())
+    gone = gone if settings["mode"] == "snapshot" else 0
+    said = [(new, "new"), (len(changed) - new, "changed"), (gone, "gone")]
+    counts = [f"{count} {word}" for count, word in said if count]
+    return f"files: {', '.join(counts)}" if counts else "source unchanged"

@@ -21,9 +21,10 @@ from penstock.data.contracts.dtypes import dtype_of, logical
 from penstock.data.contracts.text import readable
 from penstock.data.contracts.whole import dataset_faults
 from penstock.data.ingestion.dataset_contract import contract_of, named_contract
+from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.plan import File
 from penstock.data.ingestion.quarantine import quarantined_rows, read_corrected, refuse_strangers
-from penstock.data.ingestion.staging import BATCH, Opened, Staged, reasons_of, stage
+from penstock.data.ingestion.staging import BATCH, Staged, reasons_of, stage
 from penstock.data.reserved import FILE, ROW
 from penstock.data.sources.inputs import FORMATS, TEXT, Input, extension, is_function
 from penstock.data.sources.readers import Raw

@@ -1,104 +1,50 @@
-"""Audit: hold inputs against a contract and write good and bad rows into the store, unreferenced.
-
-One streaming pass per input. Nothing that is written here is visible until `ingest` publishes it.
-"""
+"""Audit: one pass over an input that writes its good and its bad rows into the store, unreferenced."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
 
 import polars as pl
 
-from penstock.data.contracts.contract import Column, Contract
+from penstock.data.contracts.contract import Contract
 from penstock.data.contracts.custom import Functions, conditions_of, explained_rules
-from penstock.data.contracts.dtypes import type_name
-from penstock.data.contracts.infer import infer_contract
 from penstock.data.contracts.rules import annotated, fatal, tally
-from penstock.data.contracts.schema import HEAD, Change, head_changes, schema_changes
+from penstock.data.contracts.schema import Change
+from penstock.data.ingestion.opening import Opened, refuse_schema_breaks
+from penstock.data.ingestion.watermark import Newer
 from penstock.data.reserved import FILE, RAW, REASONS, ROW, WARNINGS
 from penstock.data.sources.inputs import Input
-from penstock.data.sources.readers import Raw, explained, open_input
+from penstock.data.sources.readers import Raw, explained
 from penstock.errors import ContractBroken
 from penstock.store import Part, Store, Table
 
-BATCH = 250_000  # rows in memory at a time
+READ = 100_000  # rows in memory at a time
+BATCH = 250_000  # bad rows in a part
 
 Example = tuple[str, int]  # input, row
 
-
-@dataclass(frozen=True)
-class Opened:
-    """An input of which the first frame is known and no row is read yet."""
-
-    input: Input
-    first: Raw
-    rest: Iterator[Raw]
-
-    def frames(self) -> Iterator[Raw]:
-        """All of its frames."""
-        return chain((self.first,), self.rest)
+_FINE = pl.col(REASONS).list.len() == 0
+_MARKS = {FILE: pl.String(), ROW: pl.Int64(), REASONS: pl.List(pl.String)}
 
 
 @dataclass(frozen=True)
 class Staged:
-    """The rows of one input in the store."""
+    """The rows of one input in the store.
+
+    read    its rows, all of them
+    passed  those of them that do not count, because they are not newer than what is kept
+    news    it was asked for what is new only
+    """
 
     input: Input
     good: Table
     bad: Table
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, Example] = field(default_factory=dict)
-
-
-def open_all(root: Path, inputs: Iterable[Input], scratch: Path) -> list[Opened]:
-    """Look at the schema of every input."""
-    opened = []
-    for one in inputs:
-        frames = open_input(root, one, scratch)
-        opened.append(Opened(one, next(frames), frames))
-    return opened
-
-
-def implied_contract(opened: Sequence[Opened]) -> Contract:
-    """What a dataset without a contract is held to: the columns and types that it happens to have."""
-    first = opened[0].first
-    if len({one.first.text for one in opened}) > 1:
-        what = "text files and inputs with types of their own feed one dataset: what its columns are is not known"
-        raise ContractBroken(what, where=opened[0].input.name, hint=f"penstock data infer {opened[0].input.name}")
-    if first.text:
-        frames = [one.first.rows.drop(ROW) for one in opened]
-        with explained(first):
-            drafted = infer_contract(pl.concat(frames, how="diagonal"), text=True).contract
-        columns = {name: column.model_copy(update={"nullable": True}) for name, column in drafted.columns.items()}
-    else:
-        schemas = [one.first.schema for one in opened]
-        columns = {name: Column(type=_implied_type(name, schemas)) for name in schemas[0]}
-    return Contract(columns=columns)
-
-
-def _implied_type(name: str, schemas: Sequence[Mapping[str, pl.DataType]]) -> str:
-    """The type of the first input in which the column has a value."""
-    found = (schema.get(name) for schema in schemas)
-    dtype = next((dtype for dtype in found if dtype is not None and not isinstance(dtype, pl.Null)), None)
-    return type_name(dtype) if dtype is not None else "String"
-
-
-def refuse_schema_breaks(contract: Contract, raws: Iterable[Raw], *, hint: str) -> None:
-    """ContractBroken with a row for every column of every input that is not as declared. Nothing was cast yet."""
-    table: list[Change] = []
-    for raw in raws:
-        changes = schema_changes(contract, raw.schema, text=raw.text)
-        if not changes and raw.text:
-            with explained(raw):
-                head = raw.rows.head(HEAD).collect()
-            changes = head_changes(contract, head)
-        table += [{"file": raw.name, **change} for change in changes]
-    if table:
-        count = f"{len(table)} column" + ("s are" if len(table) > 1 else " is")
-        raise ContractBroken(f"the schema broke: {count} not as the contract says", table=table, hint=hint)
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    read: int = 0
+    passed: int = 0
+    news: bool = False
 
 
 def stage(
@@ -109,11 +55,26 @@ def stage(
     *,
     hint: str,
     progress: Callable[[int], None],
+    newer: Newer | None = None,
+    aside: Table | None = None,
 ) -> Staged:
-    """Write the good and the bad rows of one input."""
-    audit = _Audit(store, contract, functions, opened.input, hint, progress)
+    """Write the good and the bad rows of one input.
+
+    `newer` says which of them count, where not all do; bad rows that are in `aside` were set aside before.
+    """
+    audit = _Audit(store, contract, functions, hint, progress, newer, aside)
     good = store.write_table(audit.good(opened.frames()))
-    return Staged(opened.input, good, audit.bad(), audit.reasons, audit.warnings, audit.examples)
+    return Staged(
+        opened.input,
+        good,
+        audit.bad(),
+        audit.reasons,
+        audit.warnings,
+        audit.examples,
+        read=audit.read,
+        passed=audit.passed,
+        news=opened.first.news,
+    )
 
 
 def refuse_bad_rows(staged: Sequence[Staged], contract: Contract, dataset: str, limit: float, hint: str) -> None:
@@ -159,46 +120,63 @@ class _Audit:
         store: Store,
         contract: Contract,
         functions: Functions,
-        one: Input,
         hint: str,
         progress: Callable[[int], None],
+        newer: Newer | None,
+        aside: Table | None,
     ) -> None:
         self.store = store
         self.contract = contract
         self.functions = functions
-        self.input = one
+        self.names = list(contract.columns)
         self.hint = hint
         self.progress = progress
+        self.newer = newer
+        self.read = self.passed = 0
         self.reasons: Counter[str] = Counter()
         self.warnings: Counter[str] = Counter()
         self.examples: dict[str, Example] = {}
+        self._aside = store.rows(aside).select(self.names).unique().collect() if aside and aside.parts else None
         self._waiting: list[pl.DataFrame] = []
         self._parts: list[Part] = []
 
     def good(self, frames: Iterable[Raw]) -> Iterator[pl.DataFrame]:
-        names = list(self.contract.columns)
         for position, raw in enumerate(frames):
             if position:
                 refuse_schema_breaks(self.contract, [raw], hint=self.hint)
             schema = raw.schema
-            conditions = conditions_of(self.functions)
-            marked = annotated(raw.rows, self.contract, schema, text=raw.text, conditions=conditions)
-            yield pl.DataFrame(schema=marked.select(names).collect_schema())
-            for batch in self._batches(raw, marked):
-                fine = pl.col(REASONS).list.len() == 0
-                self._note(batch.filter(~fine), batch, schema, raw)
+            yield pl.DataFrame(schema=self._marks(raw.rows, raw, schema).select(self.names).collect_schema())
+            for batch in _batches(raw, self.names):
+                marked = self._marked(batch.lazy(), raw, schema)
+                counting = self.newer.of(marked) if self.newer else marked
+                self.read += batch.height
+                self.passed += batch.height - counting.height
+                self._note(counting, schema, raw)
                 self.progress(batch.height)
-                yield batch.filter(fine).select(names)
+                yield counting.filter(_FINE).select(self.names)
 
     def bad(self) -> Table:
         """The rows that were set aside, whole, as text, with every reason."""
         self._flush(1)
-        empty = pl.DataFrame(schema={**dict.fromkeys(self.contract.columns, pl.String), **_MARKS})
+        empty = pl.DataFrame(schema={**dict.fromkeys(self.names, pl.String), **_MARKS})
         schema = self.store.write_table(empty).schema
         return Table(schema, tuple(self._parts))
 
-    def _note(self, bad: pl.DataFrame, batch: pl.DataFrame, schema: dict[str, pl.DataType], raw: Raw) -> None:
+    def _marks(self, rows: pl.LazyFrame, raw: Raw, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        conditions = conditions_of(self.functions)
+        return annotated(rows, self.contract, schema, text=raw.text, conditions=conditions)
+
+    def _marked(self, batch: pl.LazyFrame, raw: Raw, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        marks = self._marks(batch, raw, schema)
+        with explained_rules(self.contract, self.functions, marks):
+            return marks.collect()
+
+    def _note(self, batch: pl.DataFrame, schema: Mapping[str, pl.DataType], raw: Raw) -> None:
         self.warnings.update(tally(batch, WARNINGS))
+        texts = [pl.col(RAW + name).alias(name) if raw.text else _as_text(name, schema[name]) for name in self.names]
+        bad = batch.filter(~_FINE).select(*texts, pl.lit(raw.name).alias(FILE), pl.col(ROW), pl.col(REASONS))
+        if self._aside is not None:
+            bad = bad.join(self._aside, on=self.names, how="anti", nulls_equal=True, maintain_order="left")
         if not bad.height:
             return
         self.reasons.update(tally(bad, REASONS))
@@ -206,17 +184,8 @@ class _Audit:
             bad.explode(REASONS).group_by(REASONS, maintain_order=True).agg(pl.col(ROW).first()).iter_rows()
         ):
             self.examples.setdefault(reason, (raw.name, row))
-        texts = [
-            pl.col(RAW + name).alias(name) if raw.text else _as_text(name, schema[name])
-            for name in self.contract.columns
-        ]
-        marks = [pl.lit(raw.name).alias(FILE), pl.col(ROW), pl.col(REASONS)]
-        self._waiting.append(bad.select(*texts, *marks))
+        self._waiting.append(bad)
         self._flush(BATCH)
-
-    def _batches(self, raw: Raw, marked: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-        with explained(raw), explained_rules(self.contract, self.functions, marked):
-            yield from marked.collect_batches(chunk_size=BATCH, maintain_order=True)
 
     def _flush(self, least: int) -> None:
         """Write waiting bad rows when there are so many; where a part ends does not depend on the batches."""
@@ -226,7 +195,10 @@ class _Audit:
             self._waiting = [whole.slice(BATCH)]
 
 
-_MARKS = {FILE: pl.String(), ROW: pl.Int64(), REASONS: pl.List(pl.String)}
+def _batches(raw: Raw, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    # Rows are marked a batch at a time: from a large CSV file Polars takes more at once, and the marks need the most.
+    with explained(raw):
+        yield from raw.rows.select(*names, ROW).collect_batches(chunk_size=READ, maintain_order=True)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

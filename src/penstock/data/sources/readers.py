@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class Raw:
     """Rows of one input, unparsed.
 
     `rows` has the column `__row__`: the row's number in its input, from 1.
-    `text`: every other column is text.
+    `text`: every other column is text. `news`: it was asked for what is new only.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Raw:
     csv: csvfile.Csv | None = None
     lines: Path | None = None  # of JSON
     function: "Function | None" = None
+    news: bool = False
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -47,10 +49,10 @@ class Raw:
             return {name: dtype for name, dtype in self.rows.collect_schema().items() if name != ROW}
 
 
-def open_input(root: Path, one: Input, scratch: Path) -> Iterator[Raw]:
-    """The frames of an input: one for a file or an object, one or more for a function."""
+def open_input(root: Path, one: Input, scratch: Path, since: object = None) -> Iterator[Raw]:
+    """The frames of an input: one for a file or an object, one or more for a function, which may take `since`."""
     if one.is_function:
-        yield from _function(root, one.name)
+        yield from _function(root, one.name, since)
     else:
         yield _FILES[one.format](_file(one, scratch), one, scratch)
 
@@ -149,15 +151,16 @@ def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0
     return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
-def _function(root: Path, reference: str) -> Iterator[Raw]:
+def _function(root: Path, reference: str, since: object) -> Iterator[Raw]:
     from penstock.project import call, load_function
 
-    function = load_function(root, reference, parameters=())
+    function = load_function(root, reference, parameters=(), optional=("since",))
+    asked = {"since": since} if "since" in signature(function.call).parameters else {}
     offset = 0
     count = 0
-    for frame in _frames(function, call(function)):
+    for frame in _frames(function, call(function, **asked)):
         count += 1
-        raw = Raw(reference, frame.lazy(), False, function=function)
+        raw = Raw(reference, frame.lazy(), False, function=function, news=bool(asked))
         yield replace(raw, rows=_numbered(raw.rows, reference, list(raw.schema), offset))
         offset += frame.height if isinstance(frame, pl.DataFrame) else 0
     if not count:
