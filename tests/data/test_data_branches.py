@@ -85,9 +85,9 @@ def test_a_transform_moves_the_branch_too(branched) -> None:
     lab.write("pipeline.py", "def late(flights):\n    return flights.filter(id=2)\n")
     lab.more = '  transforms:\n    late: {function: "pipeline:late", from: flights}\n'
     on(lab, "main")
-    before = transform(lab.project, lab.ledger, lab.store, "late", {"flights": first.commit})
+    before = transform(lab.project, lab.ledger, lab.store, "late", {"flights": first.commit}).commit
     on(lab, "work")
-    after = transform(lab.project, lab.ledger, lab.store, "late", {"flights": second.commit})
+    after = transform(lab.project, lab.ledger, lab.store, "late", {"flights": second.commit}).commit
     assert (at(lab, "late", "main"), at(lab, "late", "work")) == (before, after)
 
 

@@ -190,7 +190,7 @@ def test_a_transform_reads_the_bytes(images: Lab) -> None:
         "    return images.select('path', first=pl.col('content').bin.slice(0, 3).cast(pl.String)).sort('path')\n",
     )
     images.ingest("images")
-    made = transform(images.project, images.ledger, images.store, "sizes", {"images": commit(images)})
+    made = transform(images.project, images.ledger, images.store, "sizes", {"images": commit(images)}).commit
     assert images.store.scan(made).collect()["first"].to_list() == ["cat", "cat", "dog"]
 
 

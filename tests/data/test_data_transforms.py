@@ -19,7 +19,7 @@ def derived(flights):
 
 
 def run(lab, commit: str) -> str:
-    return transform(lab.project, lab.ledger, lab.store, "counts", {"flights": commit})
+    return transform(lab.project, lab.ledger, lab.store, "counts", {"flights": commit}).commit
 
 
 @pytest.mark.parametrize("collected", ["", ".collect()"])

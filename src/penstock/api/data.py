@@ -1,6 +1,6 @@
 """Step 2 under its name: `project.data.history("flights")`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,17 @@ class DataStep(StepApi):
         from penstock.data import write_files
 
         return write_files(self._work.store, self.version(reference).commit, Path(directory))
+
+    def lineage(self, reference: str) -> "Mapping[str, Sequence[str]] | None":
+        """The columns, as INPUT.COLUMN, that each column of a transform's version is computed from.
+
+        None where nobody can know: see `penstock.data.lineage`. UsageError for a version that no transform made.
+        """
+        from penstock.data import lineage_of
+
+        version = self.version(reference)
+        with self._work.ledger.read() as reader:
+            return lineage_of(reader, version)
 
     def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
         """What changed between two versions: columns, parts, rows by `key` or the key of the contract."""

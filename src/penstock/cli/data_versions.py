@@ -104,6 +104,28 @@ def written_rows(rows: "pl.LazyFrame", output: Path) -> str:
 
 
 @app.command()
+def lineage(
+    reference: Annotated[str, typer.Argument(help="TRANSFORM, TRANSFORM@COMMIT or TRANSFORM@DATE.")],
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which columns each column of a transform is computed from.
+
+    Example: penstock data lineage daily
+    """
+    answer(lambda: project_at(where, environment).data.lineage(reference), _lineage, as_json)
+
+
+def _lineage(found: Any) -> None:
+    """A line for each column."""
+    if found is None:
+        say("it cannot be known: the function does not return a lazy frame that it left uncomputed")
+        return
+    table(["column", "computed from"], [[name, ", ".join(columns)] for name, columns in found.items()])
+
+
+@app.command()
 def diff(
     before: Versioned,
     after: Versioned,

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from penstock.data.ingestion.quarantine import Quarantined, as_export, masked_rows, quarantined, quarantined_rows
     from penstock.data.ingestion.readmission import Readmitted, readmit
     from penstock.data.ingestion.verdict_page import verdict_document
-    from penstock.data.transforms import transform
+    from penstock.data.lineage import lineage_of
+    from penstock.data.transforms import Transformed, transform
     from penstock.data.versions.comparison import Diff
     from penstock.data.versions.contents import rows_of, write_files
 
@@ -56,6 +57,7 @@ __all__ = [
     "Readmitted",
     "Rule",
     "TrainingSet",
+    "Transformed",
     "Verdict",
     "as_export",
     "branches",
@@ -73,6 +75,7 @@ __all__ = [
     "infer_dataset",
     "infer_file",
     "ingest",
+    "lineage_of",
     "load_contract",
     "load_holdout",
     "load_train",
@@ -107,7 +110,8 @@ _MODULES = {
     "ingestion.verdict_page": ("verdict_document",),
     "contracts.infer": ("Draft", "infer_contract"),
     "contracts.rules": ("Checked", "check"),
-    "transforms": ("transform",),
+    "lineage": ("lineage_of",),
+    "transforms": ("Transformed", "transform"),
     "versions.contents": ("rows_of", "write_files"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -5,12 +5,14 @@ the same commit, wherever and whenever it is computed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from penstock.data.ingestion.staging import BATCH
+from penstock.data.lineage import Lineage, columns_read
 from penstock.data.versions.contents import rows_of
 from penstock.data.versions.refs import publish_derived
 from penstock.errors import FunctionError, PenstockError, UsageError
@@ -21,8 +23,18 @@ if TYPE_CHECKING:
     from penstock.project import Function, ProjectFile
 
 
-def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, inputs: Mapping[str, str]) -> str:
-    """Compute a transform from the commits of its inputs; returns the commit that it made and published."""
+@dataclass(frozen=True)
+class Transformed:
+    """What a transform made. `columns`: what each column is computed from, as INPUT.COLUMN; None if nobody can know."""
+
+    commit: str
+    columns: Lineage | None
+
+
+def transform(
+    project: "ProjectFile", ledger: Ledger, store: Store, name: str, inputs: Mapping[str, str]
+) -> Transformed:
+    """Compute a transform from the commits of its inputs, and publish what comes out."""
     from penstock.project import call, load_function
 
     transforms = project.config.data.transforms
@@ -30,7 +42,8 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
         raise UsageError.unknown("transform", name, transforms, where=project.where("data", "transforms"))
     spec = transforms[name]
     function = load_function(project.root, spec.function, parameters=spec.inputs)
-    result = call(function, *(rows_of(store, inputs[source]) for source in spec.inputs))
+    given = {source: rows_of(store, inputs[source]) for source in spec.inputs}
+    result = call(function, *given.values())
     if not isinstance(result, pl.DataFrame | pl.LazyFrame):
         expected = "a Polars LazyFrame or DataFrame"
         raise FunctionError(
@@ -42,7 +55,8 @@ def transform(project: "ProjectFile", ledger: Ledger, store: Store, name: str, i
     publish_derived(
         ledger, store, name, commit, {**edges, node("code", function.code): "transform"}, branch=project.branch
     )
-    return commit
+    schemas = {source: rows.collect_schema() for source, rows in given.items()}
+    return Transformed(commit, columns_read(partial(call, function), schemas))
 
 
 def _frames(rows: pl.DataFrame | pl.LazyFrame, function: "Function") -> Iterator[pl.DataFrame]:

@@ -130,10 +130,11 @@ class _Turner:
     def _transform(self, name: str, commits: Mapping[str, str]) -> str:
         inputs = plan.transform_inputs(self.project, name, commits)
 
-        def work() -> dict[str, str]:
+        def work() -> dict[str, object]:
             from penstock.data import transform
 
-            return {"commit": transform(self.project, self.ledger, self.store, name, inputs["data"])}
+            made = transform(self.project, self.ledger, self.store, name, inputs["data"])
+            return {"commit": made.commit, "columns": made.columns}
 
         outcome = self._step(Step(f"transform {name}", inputs, work))
         commit = str(outcome.outputs["commit"])
