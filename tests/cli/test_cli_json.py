@@ -30,6 +30,7 @@ CALLS = {
     "approve": "1 --role owner --to staging",
     "audit log": "",
     "audit verify": "",
+    "data bench": "parcels",
     "data branches": "",
     "data check": "{data} --dataset parcels",
     "data checkout": "",

@@ -89,7 +89,7 @@ def test_new_rows_rebuild_what_depends_on_them(project: Project) -> None:
         root_of(project), "parcels-2.csv", toy.parcels(100, seed=2, start=toy.START + toy.timedelta(days=26))
     )
     turn = rerun(project)
-    assert done(turn) == ["ingest parcels", "training set", "train", "evaluate", "register"]
+    assert done(turn) == ["ingest parcels", "bench parcels", "training set", "train", "evaluate", "register"]
     assert turn.version is not None
     assert turn.version.number == 2
 
@@ -168,7 +168,7 @@ def total(doubled):
 """
     code.write_text(text)
     first = Project.open(tmp_path, actor="ada")
-    assert done(first.run()) == ["ingest numbers", "transform doubled", "transform total"]
+    assert done(first.run()) == ["ingest numbers", "bench numbers", "transform doubled", "transform total"]
     assert first.data.show("total").collect().item() == 90
     code.write_text(text.replace("* 2", "* 3"))
     Project.open(tmp_path, actor="ada").run()

@@ -1,6 +1,7 @@
 """Step 2 under its name: `project.data.history("flights")`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,20 @@ from penstock.ledger import Ref, SealedBundle, Version
 if TYPE_CHECKING:
     import polars as pl
 
-    from penstock.data import CheckedOut, Diff, Ingested, Merged, Quarantined, Readmitted, Verdict
+    from penstock.data import BenchReport, CheckedOut, Diff, Finding, Ingested, Merged, Quarantined, Readmitted, Verdict
     from penstock.store import Damage, Store, Swept
+
+DEPTHS = ("quick", "full")
 
 
 class DataStep(StepApi):
     """Step 2: datasets and their versions."""
 
     def ingest(self, dataset: str | None = None, *, refresh: bool = False) -> "tuple[Ingested, ...]":
-        """Read what is new in one dataset's source, or in every one's.
+        """Read what is new in one dataset's source, or in every one's, and search it for what is wrong with it.
 
-        `refresh` reads everything again, and calls a source function again whose code is the same.
+        `refresh` reads everything again, and calls a source function again whose code is the same. ContractBroken
+        also when the search finds what the project file stops at; the version is there all the same.
         """
         from penstock.data import ingest
 
@@ -30,7 +34,41 @@ class DataStep(StepApi):
         if dataset is not None and dataset not in names:
             raise UsageError.unknown("dataset", dataset, names)
         chosen = [dataset] if dataset else list(names)
-        return tuple(ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen)
+        done = [ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen]
+        return tuple(self._searched(done))
+
+    def _searched(self, done: "Sequence[Ingested]") -> "Iterator[Ingested]":
+        """What was ingested, with what the bench warns of in what is new."""
+        from penstock.pipeline import bench, is_benched, refuse_stopped
+
+        work = self._work
+        searched = [one for one in done if is_benched(work.project, one.dataset)]
+        found = {one.dataset: bench(work.project, work.ledger, work.store, one.dataset, one.commit) for one in searched}
+        refuse_stopped(work.project, list(found.values()))
+        for one in done:
+            bench_of = found.get(one.dataset)
+            yield replace(one, findings=[asdict(f) for f in bench_of.findings.serious]) if bench_of else one
+
+    def bench(self, reference: str, *, against: str | None = None, depth: str = "full") -> "BenchReport":
+        """Search a version for what is wrong with it, beside `against`, or the version before it if there is one.
+
+        `depth` is quick, or full: also what a model finds on a sample. What was found is not sought twice.
+        """
+        from penstock.pipeline import bench
+
+        if depth not in DEPTHS:
+            raise UsageError.unknown("depth", depth, DEPTHS)
+        work = self._work
+        version = self.version(reference)
+        other = self.version(against).commit if against else None
+        done = bench(work.project, work.ledger, work.store, version.dataset, version.commit, against=other, depth=depth)
+        return done.findings
+
+    def stopping(self, report: "BenchReport") -> "tuple[Finding, ...]":
+        """What in a report the project file stops at."""
+        from penstock.pipeline import stopping
+
+        return stopping(self._work.project, report)
 
     def history(self, dataset: str) -> tuple[Version, ...]:
         """Versions that a dataset has had on this branch, newest first."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.cli import data_quarantine, data_versions
+from penstock.cli import data_bench, data_quarantine, data_versions
 from penstock.cli.shell import (
     HERE,
     AsJson,
@@ -26,6 +26,7 @@ from penstock.errors import ContractBroken, UsageError
 app = group("data", "Step 2: datasets, contracts, versions.")
 app.add_typer(data_versions.app)
 app.add_typer(data_quarantine.app)
+app.add_typer(data_bench.app)
 
 Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
 Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]

@@ -41,6 +41,8 @@ def step(event: Any) -> None:
     took = f"  {event.seconds:.1f} s" if event.seconds >= 0.05 else ""
     typer.echo(f"{event.step:<22} {event.result}{took}", nl=False)
     typer.secho(f"  ({event.detail})" if event.detail else "", fg="bright_black")
+    for note in event.notes:
+        typer.secho(f"      {note}", fg="yellow")
 
 
 def turn(result: Any) -> None:

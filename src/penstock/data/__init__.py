@@ -9,6 +9,7 @@ its reasons, and an input that did not change is not read. Every version is a co
     sources     what a source has now, and its rows, unparsed
     contracts   what a dataset promises, and its rules as expressions over rows
     ingestion   from source to version
+    bench       what is wrong with a version, found before anything trains
     versions    the names that point to versions, and what changed between two
 """
 
@@ -27,6 +28,9 @@ from penstock.data.versions.refs import MAIN, current, diff, head, publish, publ
 from penstock.data.versions.resolve import branches, history, resolve
 
 if TYPE_CHECKING:
+    from penstock.data.bench.benching import bench_frames, bench_version
+    from penstock.data.bench.context import Context, context_of
+    from penstock.data.bench.finding import BenchReport, Finding
     from penstock.data.contracts.contract import Column, Contract, Rule
     from penstock.data.contracts.contract_file import load_contract, parse_contract
     from penstock.data.contracts.infer import Draft, infer_contract
@@ -44,12 +48,15 @@ if TYPE_CHECKING:
 __all__ = [
     "MAIN",
     "TARGET",
+    "BenchReport",
     "Checked",
     "CheckedOut",
     "Column",
+    "Context",
     "Contract",
     "Diff",
     "Draft",
+    "Finding",
     "Ingested",
     "Merged",
     "Progress",
@@ -60,11 +67,14 @@ __all__ = [
     "Transformed",
     "Verdict",
     "as_export",
+    "bench_frames",
+    "bench_version",
     "branches",
     "check",
     "check_files",
     "checked_out",
     "checkout",
+    "context_of",
     "current",
     "diff",
     "draft_file",
@@ -100,6 +110,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "bench.benching": ("bench_frames", "bench_version"),
+    "bench.context": ("Context", "context_of"),
+    "bench.finding": ("BenchReport", "Finding"),
     "versions.comparison": ("Diff",),
     "contracts.contract": ("Column", "Contract", "Rule"),
     "contracts.contract_file": ("load_contract", "parse_contract"),

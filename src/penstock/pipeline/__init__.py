@@ -1,6 +1,6 @@
 """One turn of steps 1 to 5: what has changed decides what is rebuilt, judged and registered.
 
-    ingest ─> transforms ─> training set ─> train ─> evaluate ─> register
+    ingest ─> bench ─> transforms ─> bench ─> training set ─> train ─> evaluate ─> register
 
 Each step is named by the digests of what goes in. Change a comment in `fit` and it trains again; change a gate
 and it only judges again; change nothing and it does nothing and says so.
@@ -10,14 +10,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from penstock.pipeline.bench_step import Benched, bench, is_benched, refuse_stopped, stopping
     from penstock.pipeline.garbage_roots import recorded, roots
     from penstock.pipeline.new_project import Scaffolded, scaffold
     from penstock.pipeline.turn import Event, Turn, run
 
-__all__ = ["Event", "Scaffolded", "Turn", "recorded", "roots", "run", "scaffold"]
+__all__ = [
+    "Benched",
+    "Event",
+    "Scaffolded",
+    "Turn",
+    "bench",
+    "is_benched",
+    "recorded",
+    "refuse_stopped",
+    "roots",
+    "run",
+    "scaffold",
+    "stopping",
+]
 
 # No module is called like a name of the door: importing it would put the module in the name's place.
 _MODULES = {
+    "bench_step": ("Benched", "bench", "is_benched", "refuse_stopped", "stopping"),
     "new_project": ("Scaffolded", "scaffold"),
     "garbage_roots": ("recorded", "roots"),
     "turn": ("Event", "Turn", "run"),

@@ -13,19 +13,21 @@ from penstock.engine import Outcome, Step, run_step, step_key
 from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node, utc_now
 from penstock.objective import objective_digest, require_objective
 from penstock.pipeline import plan
+from penstock.pipeline.bench_step import bench, is_benched, refuse_stopped
 from penstock.project import ProjectFile
 from penstock.store import Store
 
 
 @dataclass(frozen=True)
 class Event:
-    """A step that ended. `detail` says why it ran or did not, `result` what came out."""
+    """A step that ended. `detail` says why it ran or did not, `result` what came out, `notes` what to look at."""
 
     step: str
     state: Literal["start", "cached", "done"]
     detail: str = ""
     result: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 Listener = Callable[[Event], None]
@@ -105,9 +107,26 @@ class _Turner:
     def data(self) -> dict[str, str]:
         """Ingest every dataset and compute every transform; the commit of each."""
         commits = {name: self._ingest(name) for name in self.project.config.data.datasets}
+        self._bench(commits)
+        derived: dict[str, str] = {}
         for name in plan.transform_order(self.project.config.data.transforms):
-            commits[name] = self._transform(name, commits)
-        return commits
+            derived[name] = self._transform(name, {**commits, **derived})
+        self._bench(derived)
+        return {**commits, **derived}
+
+    def _bench(self, commits: Mapping[str, str]) -> None:
+        """Search the tables for what is wrong with them. ContractBroken when there is what they are to stop at."""
+        benched = []
+        for name, commit in commits.items():
+            if not is_benched(self.project, name):
+                continue
+            self._start(f"bench {name}")
+            done = bench(self.project, self.ledger, self.store, name, commit)
+            state: Literal["cached", "done"] = "cached" if done.cached else "done"
+            notes = () if done.cached else done.lines
+            self._end(Event(f"bench {name}", state, done.why, done.result, done.seconds, notes))
+            benched.append(done)
+        refuse_stopped(self.project, benched)
 
     def _ingest(self, dataset: str) -> str:
         self._start(f"ingest {dataset}")

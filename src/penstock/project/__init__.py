@@ -7,8 +7,10 @@ names its code by a digest; two versions of the same module can be loaded in one
 """
 
 from penstock.project.config import (
+    BENCH_KINDS,
     AlertRule,
     Approvals,
+    Bench,
     Bound,
     Config,
     Costs,
@@ -47,10 +49,12 @@ from penstock.project.schema import json_schema
 from penstock.project.sources import code_digest, project_sources
 
 __all__ = [
+    "BENCH_KINDS",
     "FILE_NAME",
     "METRICS",
     "AlertRule",
     "Approvals",
+    "Bench",
     "Bound",
     "Config",
     "Costs",

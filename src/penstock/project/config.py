@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from penstock.errors import did_you_mean
+
 LONGEST = timedelta(days=365_000)  # a thousand years: what is added to a date is still one
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
@@ -185,6 +187,32 @@ class Objective(Section):
 
 # --- 2 data --------------------------------------------------------------------------------------
 
+BENCH_KINDS = (
+    "schema", "missing", "constant", "duplicate_rows", "duplicate_columns", "outlier", "multivariate_outlier",
+    "shift", "multivariate_shift", "category", "leakage", "overlap", "label_conflict", "mislabelled",
+    "class_balance", "freshness",
+)  # fmt: skip
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in BENCH_KINDS:
+        raise ValueError(f"unknown kind of finding {kind!r}{did_you_mean(kind, BENCH_KINDS)}")
+    return kind
+
+
+class Bench(Section):
+    """What each new version is searched for before anything trains.
+
+    stop: [leakage, schema]    a warning or an error of these kinds ends the run with exit code 4
+    """
+
+    depth: Literal["quick", "full", "off"] = "quick"  # full: also what takes a model to find
+    stop: Annotated[
+        tuple[Annotated[str, AfterValidator(_known_kind)], ...],
+        BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
+        Field(description=f"of {', '.join(BENCH_KINDS)}"),
+    ] = ()
+
 
 class FileSource(Section):
     """Files that need to be told how they are read; what is not said is found out.
@@ -233,6 +261,7 @@ class Dataset(Section):
     time: str | None = None  # the column that says when it happened
     contract: str | None = None  # contracts/NAME.yaml
     max_quarantined: Share = 0.05  # more bad rows than this are a break
+    bench: Bench = Field(default_factory=Bench.model_construct)
 
 
 class Transform(Section):
@@ -240,6 +269,7 @@ class Transform(Section):
 
     function: Reference
     inputs: Names = Field(alias="from")  # datasets or transforms
+    bench: Bench | None = None  # without it, the examples are searched for leakage and wrong labels, others are not
 
 
 class FeatureView(Section):

@@ -29,6 +29,7 @@ class Ingested:
     reasons, warnings   rows of this ingest per rule that they break
     counts              what became of its rows: late, of a dataset that appends by watermark; inserted, updated,
                         unchanged, superseded, of one that upserts
+    findings            what the bench warns of in a new version, as JSON
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class Ingested:
     reasons: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    findings: Sequence[Mapping[str, Any]] = ()
 
 
 def publish_staged(

@@ -1,0 +1,1 @@
+"""What is wrong with a version of a dataset, found before anything trains."""

@@ -1,0 +1,280 @@
+"""Checks of one column at a time: its type, what is missing, what never varies, its categories, its times."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from math import exp, sqrt
+from typing import Any, cast
+
+import polars as pl
+
+from penstock.data.bench import sql
+from penstock.data.bench.facts import Facts, is_text
+from penstock.data.bench.finding import Finding, Severity
+from penstock.stats import LevelColumn, chi2_tail
+
+MOSTLY = 0.5  # of the rows without a value
+NOTABLE = 0.05  # of the rows; also the least rise of a share that is told
+FEWEST = 10  # rows before "never varies" means something
+SURE = 1e-6  # the largest p-value of a rise
+TAIL = 6  # deviations of the rows with new categories that a long tail brings
+NAMED = 50  # categories that a filter lists
+
+
+def schema(facts: Facts) -> Iterator[Finding]:
+    """Columns that came, went or changed their type."""
+    if facts.before is None:
+        return
+    now, before = facts.now.schema, facts.before.schema
+    for name in before:
+        if name not in now:
+            yield _schema(facts, name, f"column {name!r} is gone; it was {before[name]}")
+        elif now[name] != before[name]:
+            evidence = {"before": str(before[name]), "after": str(now[name])}
+            yield _schema(facts, name, f"column {name!r} was {before[name]} and is {now[name]}", evidence)
+    for name in now:
+        if name not in before:
+            yield Finding(
+                "schema", "info", (name,), f"column {name!r} is new: {now[name]}",
+                why="code that does not expect it does not use it",
+                do="add it to the contract, and to data.request if it is known when a prediction is asked for",
+            )  # fmt: skip
+
+
+def _schema(facts: Facts, name: str, what: str, evidence: dict[str, str] | None = None) -> Finding:
+    context = facts.context
+    needed = name in (*context.identifying, context.target, *context.request)
+    return Finding(
+        "schema", "error" if needed else "warn", (name,), what,
+        why="a model trained on the column before cannot use it now",
+        do="find out at the source whether the change is meant; then change the contract and the code with it",
+        evidence=evidence or {},
+    )  # fmt: skip
+
+
+def missing(facts: Facts) -> Iterator[Finding]:
+    """Columns without values: empty, mostly empty, emptier than before, or where a value is needed."""
+    rows = facts.now.height
+    for name, column in facts.now.columns.items():
+        share = facts.now.missing_share(name)
+        rise = _rise(facts, name)
+        severity = _missing_severity(facts, name, share, rise)
+        if severity is None:
+            continue
+        before = f"; {facts.before.missing_share(name):.1%} before" if rise and facts.before else ""
+        empty = "has no value in any row" if column.missing == rows else f"has no value in {share:.1%} of the rows"
+        yield Finding(
+            "missing", severity, (name,), f"{name!r} {empty}{before}",
+            why="a model learns from gaps as if they were values, and takes a failing source for a fact",
+            do="ask the source why; if it is normal, say so with `nullable` in the contract",
+            count=column.missing, share=share,
+            filter=sql.is_missing(name, nan=column.nans > 0),
+            evidence={"nulls": column.nulls, "nans": column.nans, "rise": rise},
+        )  # fmt: skip
+
+
+def _missing_severity(facts: Facts, name: str, share: float, rise: float | None) -> Severity | None:
+    if not share:
+        return None
+    if name in facts.context.identifying:
+        return "error"
+    if name == facts.context.target:  # rows that wait for their outcome are normal
+        return "info" if share >= NOTABLE else None
+    if share >= MOSTLY or rise:
+        return "warn" if facts.context.reaches_model(name) else "info"
+    return "info" if share >= NOTABLE else None
+
+
+def _rise(facts: Facts, name: str) -> float | None:
+    """By how much the share without a value rose from the rows before, if that is much and no chance."""
+    before, batch = facts.before, facts.batch
+    if before is None or name not in before.columns or not before.height or not batch.height:
+        return None
+    was, now = before.missing_share(name), batch.missing_share(name)
+    pooled = (before.columns[name].missing + batch.columns[name].missing) / (before.height + batch.height)
+    error = sqrt(pooled * (1 - pooled) * (1 / before.height + 1 / batch.height))
+    if now - was < NOTABLE or not error:
+        return None
+    return now - was if chi2_tail(((now - was) / error) ** 2, 1) < SURE else None
+
+
+def infinite(facts: Facts) -> Iterator[Finding]:
+    """Numbers that are not finite."""
+    for name, column in facts.now.columns.items():
+        if column.infinities:
+            yield Finding(
+                "outlier", "warn" if facts.context.reaches_model(name) else "info", (name,),
+                f"{name!r} is infinite in {column.infinities:,} rows",
+                why="sums and means of the column are infinite too, and most models refuse it",
+                do="look for a division by zero at the source, or bound the column in the contract",
+                count=column.infinities, share=column.infinities / facts.now.height,
+                filter=f"{sql.column(name)} IN ({sql.INFINITIES})",
+            )  # fmt: skip
+
+
+def constant(facts: Facts) -> Iterator[Finding]:
+    """Columns with one value in every row."""
+    if facts.now.height < FEWEST:
+        return
+    for name, column in facts.now.columns.items():
+        if not column.constant or column.missing or name == facts.context.target:
+            continue
+        varied = facts.before is not None and name in facts.before.columns and not facts.before.columns[name].constant
+        severity: Severity = "warn" if varied or name in facts.context.request else "info"
+        value = str(facts.now.sample.get_column(name)[0])[:40]
+        yield Finding(
+            "constant", severity, (name,),
+            f"{name!r} is {value!r} in every row" + ("; it varied before" if varied else ""),
+            why="what never varies cannot tell rows apart",
+            do="find out whether the source is stuck; otherwise leave the column out",
+            evidence={"value": value},
+        )  # fmt: skip
+
+
+# --- categories ----------------------------------------------------------------------------------
+
+
+def categories(facts: Facts) -> Iterator[Finding]:
+    """Categories that came or went, beyond what a long tail of rare ones brings by chance."""
+    if facts.profiles is None or not facts.batch.height:
+        return
+    reference, current = facts.profiles
+    for name, column in reference.columns.items():
+        now = current.columns[name]
+        if not isinstance(column, LevelColumn) or not isinstance(now, LevelColumn) or name in facts.context.identifying:
+            continue
+        if is_text(facts.batch.schema[name]):
+            yield from _new(facts, name, column, now)
+        yield from _vanished(facts, name, column, now)
+
+
+def _new(facts: Facts, name: str, before: LevelColumn, now: LevelColumn) -> Iterator[Finding]:
+    seen = before.rows - before.nulls
+    if before.others or not seen or not now.others:
+        return  # with more levels than a profile holds, nobody knows which are new
+    # Good (1953): the share of values never seen is about that of the values seen once, give or take both counts
+    ratio = (now.rows - now.nulls) / seen
+    expected = ratio * sum(count == 1 for count in before.counts)
+    if now.others <= expected + TAIL * sqrt(expected * (1 + ratio)) + TAIL * (expected > 0):
+        return
+    new = (
+        facts.batch.rows.filter(~pl.col(name).cast(pl.String).is_in(list(before.levels)))
+        .group_by(pl.col(name).cast(pl.String))
+        .len("rows")
+        .sort(["rows", name], descending=[True, False])
+        .collect()
+    )
+    names, rows = new.get_column(name).to_list(), int(new.get_column("rows").sum())
+    condition = sql.is_in(name, names) if len(names) <= NAMED else f"NOT ({sql.is_in(name, before.levels)})"
+    shown = ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+    yield Finding(
+        "category", "warn" if facts.context.reaches_model(name) else "info", (name,),
+        f"{name!r} has {'a new category' if len(names) == 1 else f'{len(names):,} new categories'}: {shown}",
+        why="a model has learned nothing about a category that it never saw",
+        do="if it is a new spelling of an old one, mend it in a transform; else retrain with enough rows of it",
+        count=rows, share=rows / facts.batch.height,
+        filter=condition,
+        evidence={"categories": dict(zip(names[:NAMED], new.get_column("rows").to_list(), strict=False))},
+    )  # fmt: skip
+
+
+def _vanished(facts: Facts, name: str, before: LevelColumn, now: LevelColumn) -> Iterator[Finding]:
+    seen, there = before.rows - before.nulls, now.rows - now.nulls
+    if not seen or not there:
+        return
+    pairs = zip(before.levels, before.counts, now.counts, strict=True)
+    gone = {
+        level: count for level, count, after in pairs if not after and exp(-there * count / seen) < SURE and count > 1
+    }
+    if gone:
+        shown = ", ".join(map(repr, list(gone)[:5])) + (f" and {len(gone) - 5:,} more" if len(gone) > 5 else "")
+        yield Finding(
+            "category", "warn" if facts.context.reaches_model(name) else "info", (name,),
+            f"{name!r} no longer has {shown}",
+            why="rows are lacking, or the category has another name now",
+            do="ask the source whether it stopped or was renamed",
+            evidence={"vanished": dict(list(gone.items())[:NAMED])},
+        )  # fmt: skip
+
+
+# --- times ---------------------------------------------------------------------------------------
+
+
+def freshness(facts: Facts) -> Iterator[Finding]:
+    """A newest row that is too old, or no newer than before although rows came."""
+    time = facts.context.time
+    if time is None or time not in facts.now.schema or not facts.now.schema[time].is_temporal():
+        return
+    newest = _newest(facts.now.rows, time)
+    if newest is None:
+        return
+    limit, published = facts.context.limit, facts.context.published
+    if limit is not None and published is not None and published - newest > limit:
+        yield _stale(time, f"the newest {time!r} is {newest:%Y-%m-%d %H:%M}, {_days(published - newest)} before this "
+                     f"version was published; the objective allows {_days(limit)}")  # fmt: skip
+    before = _newest(facts.before.rows, time) if facts.before and time in facts.before.schema else None
+    if before is not None and newest <= before and facts.batch.height and not _is_same(facts):
+        yield _stale(time, f"no row is newer than before: {time!r} ends at {newest:%Y-%m-%d %H:%M}")
+
+
+def _stale(time: str, what: str) -> Finding:
+    return Finding(
+        "freshness", "warn", (time,), what,
+        why="a model learns from a world that has gone on",
+        do="see whether the source still delivers",
+    )  # fmt: skip
+
+
+def _newest(rows: pl.LazyFrame, time: str) -> datetime | None:
+    dtype = rows.collect_schema()[time]
+    aware = getattr(dtype, "time_zone", None) is not None
+    if not isinstance(dtype, pl.Date | pl.Datetime):
+        return None
+    target = pl.Datetime("us", "UTC") if aware else pl.Datetime("us")
+    newest = cast("datetime | None", rows.select(pl.col(time).cast(target).max()).collect().item())
+    return newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
+
+
+def _is_same(facts: Facts) -> bool:
+    """Whether rows were corrected and none added: then nothing newer is expected."""
+    return facts.before is not None and facts.before.height >= facts.now.height
+
+
+def _days(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours / 24:,.1f} days" if hours >= 48 else f"{hours:,.1f} hours"
+
+
+# --- the target ----------------------------------------------------------------------------------
+
+RARE_CLASS, FEW_ROWS = 0.01, 20
+
+
+def class_balance(facts: Facts) -> Iterator[Finding]:
+    """Classes that are too rare to learn or to judge."""
+    target = facts.target
+    if target is None or facts.context.task not in ("binary", "multiclass"):
+        return
+    value = pl.col(target).cast(pl.String)
+    counts = facts.now.rows.select(value).drop_nulls().group_by(target).len("rows").sort("rows", target).collect()
+    shares: dict[str, Any] = dict(counts.iter_rows())
+    rows = sum(shares.values())
+    if not rows:
+        return
+    evidence = {"classes": dict(list(shares.items())[:NAMED])}
+    if len(shares) == 1:
+        only = next(iter(shares))
+        yield _balance("error", target, f"every row has {target!r} = {only}: there is nothing to learn", evidence)
+        return
+    rare = {name: count for name, count in shares.items() if count < FEW_ROWS or count / rows < RARE_CLASS}
+    if rare:
+        said = ", ".join(f"{name} ({count:,} rows, {count / rows:.2%})" for name, count in list(rare.items())[:5])
+        yield _balance("warn", target, f"rare in {target!r}: {said}", evidence)
+
+
+def _balance(severity: Severity, target: str, what: str, evidence: dict[str, Any]) -> Finding:
+    return Finding(
+        "class_balance", severity, (target,), what,
+        why="a model that never answers a rare class is nearly always right, and too few rows judge nothing",
+        do="collect more rows of it, weight it in the training, and judge by cost or recall instead of accuracy",
+        evidence=evidence,
+    )  # fmt: skip

@@ -1,0 +1,169 @@
+"""Rows and columns that are there more than once."""
+
+from collections.abc import Iterator, Sequence
+from math import floor, log10
+
+import numpy as np
+import polars as pl
+
+from penstock.data.bench import sql
+from penstock.data.bench.facts import Facts, Side, is_number, is_plain
+from penstock.data.bench.finding import Finding, Severity
+from penstock.digest import digest_bytes
+
+TELLING = 0.95  # of the different rows have a value of their own in a column: who shares it is a copy
+ROWS_AT_ONCE = 10_000_000  # row hashes held at once
+DIGITS = 3  # of a typical deviation in which near-duplicates agree
+ALIKE = 0.9999  # correlation of two columns that say the same
+CORRELATED = 300  # columns compared pair by pair
+
+
+def telling(facts: Facts, names: Sequence[str], different: int) -> bool:
+    """Whether one of these columns alone tells the `different` rows apart, so that equal rows are no coincidence."""
+    return any((facts.now.columns[name].distinct or 0) >= TELLING * different for name in names)
+
+
+def duplicate_rows(facts: Facts) -> Iterator[Finding]:
+    """Rows that are equal, and rows that are equal but for spelling and the last digits."""
+    names = [name for name in facts.now.schema if name not in facts.context.key]
+    if not names or facts.now.height < 2:
+        return
+    exact, groups = _repeats(facts.now, [pl.col(name) for name in names])
+    apart = telling(facts, names, facts.now.height - exact + groups)
+    if exact:
+        key = f" but for {', '.join(facts.context.key)}" if facts.context.key else ""
+        yield _rows(facts, names, exact, f"are equal to another row{key}", [sql.column(n) for n in names], apart)
+    if apart and (near := _near(facts, names, exact)):
+        yield _rows(facts, names, near, "are nearly equal to another row", _rounded(facts, names, DIGITS), apart)
+
+
+def _near(facts: Facts, names: Sequence[str], exact: int) -> int:
+    """How many rows are nearly equal to another one; 0 where that is chance, or only those that are equal."""
+    fine, coarse = (_rounded(facts, names, digits) for digits in (DIGITS, DIGITS - 1))
+    if not all(is_plain(facts.now.schema[name]) for name in names) or fine == [sql.column(name) for name in names]:
+        return 0
+    near, _ = _repeats(facts.now, [pl.sql_expr(text) for text in fine])
+    if near <= exact:
+        return 0
+    # copies stay as many when fewer digits count; rows that are neighbours by chance become ten times as many
+    wide, _ = _repeats(facts.now, [pl.sql_expr(text) for text in coarse])
+    return near if wide - exact <= 2 * (near - exact) else 0
+
+
+def _rows(facts: Facts, names: Sequence[str], count: int, what: str, keys: Sequence[str], apart: bool) -> Finding:
+    severity: Severity = "warn" if apart else "info"
+    chance = "" if apart else "; the columns have so few values that this may be chance"
+    return Finding(
+        "duplicate_rows", severity, (), f"{count:,} rows {what}{chance}",
+        why="what is there twice counts twice, and a copy in the holdout makes a model look better than it is",
+        do="find out where they come from (two files? a join?), and keep one of each in a transform",
+        count=count, share=count / facts.now.height,
+        filter=sql.repeated(keys) if all(is_plain(facts.now.schema[name]) for name in names) else None,
+    )  # fmt: skip
+
+
+def _repeats(side: Side, keys: Sequence[pl.Expr]) -> tuple[int, int]:
+    """How many rows share their keys with another one, in how many groups; a slice of the hashes is in memory at a
+    time.
+    """
+    slices = side.height // ROWS_AT_ONCE + 1
+    hashes = side.rows.select(pl.struct(key.alias(str(i)) for i, key in enumerate(keys)).hash().alias("hash"))
+    found = groups = 0
+    for number in range(slices):
+        mine = hashes if slices == 1 else hashes.filter(pl.col("hash") % slices == number)
+        twice = mine.group_by("hash").len("rows").filter(pl.col("rows") > 1)
+        rows, different = (
+            twice.select(pl.col("rows").sum(), pl.len().alias("groups")).collect(engine="streaming").row(0)
+        )
+        found, groups = found + int(rows or 0), groups + int(different)
+    return found, groups
+
+
+def _rounded(facts: Facts, names: Sequence[str], digits: int) -> list[str]:
+    """Every column as SQL: texts without case and blanks, fractions to so many digits of their deviation."""
+    return [_rounded_one(facts, name, digits) for name in names]
+
+
+def _rounded_one(facts: Facts, name: str, digits: int) -> str:
+    dtype, value = facts.now.schema[name], sql.column(name)
+    if isinstance(dtype, pl.String):
+        return f"LOWER(TRIM({value}))"
+    if not dtype.is_float():
+        return value
+    spread = _spread(facts.now.sample.get_column(name))
+    return f"ROUND({value} / {10.0 ** (floor(log10(spread)) - digits + 1)!r})" if spread else value
+
+
+def _spread(values: pl.Series) -> float:
+    """A typical deviation: half of what the middle half of the values takes."""
+    finite = values.drop_nulls().cast(pl.Float64)
+    finite = finite.filter(finite.is_finite())
+    low, high = finite.quantile(0.25), finite.quantile(0.75)
+    return (high - low) / 2 if low is not None and high is not None and high > low else 0.0
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def duplicate_columns(facts: Facts) -> Iterator[Finding]:
+    """Columns that hold the same as another one, or nearly."""
+    if facts.now.height < 10:
+        return
+    equal = _equal_columns(facts)
+    for first, second in equal:
+        seen = facts.context.reaches_model(first) and facts.context.reaches_model(second)
+        what = f"{second!r} is equal to {first!r} in every row"
+        yield _columns(first, second, what, "warn" if seen else "info", {})
+    taken = {second for _, second in equal}
+    for first, second, correlation in _alike_columns(facts, taken):
+        what = f"{second!r} says the same as {first!r}: their correlation is {correlation:.5f}"
+        yield _columns(first, second, what, "info", {"correlation": correlation})
+
+
+def _columns(first: str, second: str, what: str, severity: Severity, evidence: dict[str, float]) -> Finding:
+    return Finding(
+        "duplicate_columns", severity, (first, second), what,
+        why="importance is shared out between copies, and one of them is paid for without use",
+        do="keep the one that the source maintains",
+        evidence=evidence,
+    )  # fmt: skip
+
+
+def _equal_columns(facts: Facts) -> list[tuple[str, str]]:
+    """Pairs that a sample cannot tell apart, and then not all rows either; the one that comes first stands first."""
+    firsts: dict[tuple[str, str], str] = {}
+    pairs = []
+    for name in _varying(facts):
+        values = facts.now.sample.get_column(name)
+        first = firsts.setdefault((str(values.dtype), digest_bytes(values.hash().to_numpy().tobytes())), name)
+        if first != name:
+            pairs.append((first, name))
+    if not pairs:
+        return []
+    differ = [pl.col(a).ne_missing(pl.col(b)).any().alias(str(i)) for i, (a, b) in enumerate(pairs)]
+    found = facts.now.rows.select(differ).collect(engine="streaming").row(0)
+    return [pair for pair, differs in zip(pairs, found, strict=True) if not differs]
+
+
+def _varying(facts: Facts) -> list[str]:
+    columns = facts.now.columns
+    return [
+        name for name, dtype in facts.now.schema.items()
+        if is_plain(dtype) and not columns[name].constant and name != facts.context.target
+    ]  # fmt: skip
+
+
+def _alike_columns(facts: Facts, taken: set[str]) -> Iterator[tuple[str, str, float]]:
+    """Pairs of numbers with a correlation of nearly one, in rows where both are known."""
+    names = [
+        name for name in _varying(facts)
+        if is_number(facts.now.schema[name]) and name not in taken and facts.now.columns[name].missing == 0
+        and facts.now.columns[name].infinities == 0
+    ][:CORRELATED]  # fmt: skip
+    if len(names) < 2 or facts.now.height < 30:
+        return
+    matrix = facts.now.sample.select(pl.col(name).cast(pl.Float64) for name in names).to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        found = np.corrcoef(matrix, rowvar=False)
+    for i, j in zip(*np.nonzero(np.triu(np.abs(found) >= ALIKE, 1)), strict=True):
+        yield names[i], names[j], float(found[i, j])

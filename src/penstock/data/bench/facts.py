@@ -1,0 +1,188 @@
+"""What the checks look at: rows, counted once for all of them.
+
+Numbers over all rows come from streaming passes; what needs rows side by side sees a sample that depends on
+nothing but how many rows there are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from penstock.data.bench.context import Context
+from penstock.stats import Profile
+
+SAMPLE = 50_000  # rows that are held at once
+_KNUTH = 2_654_435_761  # a multiplicative hash of the row number (Knuth, TAOCP 6.4) spreads the sample evenly
+_RANGE = 2**32
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """A column over all rows. `distinct` is an estimate; None where values have no order or hash."""
+
+    dtype: pl.DataType
+    nulls: int
+    nans: int
+    infinities: int
+    distinct: int | None
+    constant: bool
+
+    @property
+    def missing(self) -> int:
+        """Nulls and NaNs."""
+        return self.nulls + self.nans
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows with what was counted about them."""
+
+    rows: pl.LazyFrame
+
+    @cached_property
+    def schema(self) -> Mapping[str, pl.DataType]:
+        """Column types by name."""
+        return dict(self.rows.collect_schema())
+
+    @cached_property
+    def height(self) -> int:
+        """How many rows."""
+        return int(self.rows.select(pl.len()).collect().item())
+
+    @cached_property
+    def columns(self) -> Mapping[str, ColumnFacts]:
+        """Every column, counted in one pass."""
+        wanted = {
+            f"{position}:{fact}": expression
+            for position, (name, dtype) in enumerate(self.schema.items())
+            for fact, expression in _facts(pl.col(name), dtype).items()
+        }
+        if not wanted:
+            return {}
+        row = self.rows.select(**wanted).collect(engine="streaming").row(0, named=True)
+        return {
+            name: _column_facts(dtype, {fact: row.get(f"{position}:{fact}") for fact in _FACTS})
+            for position, (name, dtype) in enumerate(self.schema.items())
+        }
+
+    @cached_property
+    def sample(self) -> pl.DataFrame:
+        """At most about SAMPLE rows, in order, the same ones every time."""
+        return sampled(self.rows, self.height, SAMPLE)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile of all rows, on bins of their own."""
+        return profile_of(self.rows.select(self.plain))
+
+    @property
+    def plain(self) -> list[str]:
+        """Columns of numbers, times, texts and truth values."""
+        return [name for name, dtype in self.schema.items() if is_plain(dtype)]
+
+    def missing_share(self, name: str) -> float:
+        """Of a column's rows; 0 without rows."""
+        return self.columns[name].missing / self.height if self.height else 0.0
+
+    def counted(self, conditions: Mapping[str, str]) -> dict[str, int]:
+        """How many rows each SQL condition selects, in one pass."""
+        if not conditions:
+            return {}
+        # a condition is a text that somebody will filter with: counted by itself, it cannot say another number
+        sums = [pl.sql_expr(text).sum().alias(name) for name, text in conditions.items()]
+        return {name: int(count or 0) for name, count in self.rows.select(sums).collect().row(0, named=True).items()}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a check is given.
+
+    now     every row of the version
+    batch   the rows that are compared with `before`: those that are new, or all of them
+    """
+
+    now: Side
+    batch: Side
+    before: Side | None
+    context: Context
+
+    @property
+    def target(self) -> str | None:
+        """The target, where these rows have it and its values are plain."""
+        name = self.context.target
+        return name if name and name in self.now.schema and is_plain(self.now.schema[name]) else None
+
+    @property
+    def comparable(self) -> list[str]:
+        """Columns that now and before have with the same type."""
+        if self.before is None:
+            return []
+        return [name for name, dtype in self.batch.schema.items() if self.before.schema.get(name) == dtype]
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, Profile] | None:
+        """The profile of the rows before and of the batch, on the same bins; None where there is no before."""
+        if self.before is None or not self.comparable:
+            return None
+        names = [name for name in self.comparable if is_plain(self.batch.schema[name])]
+        reference = profile_of(self.before.rows.select(names))
+        return reference, profile_of(self.batch.rows.select(names), reference)
+
+
+def sampled(rows: pl.LazyFrame, height: int, most: int) -> pl.DataFrame:
+    """About `most` of `height` rows, spread over all of them, in order."""
+    if height <= most:
+        return rows.collect()
+    line = most * _RANGE // height
+    place = (pl.col(ROW).cast(pl.UInt64) * _KNUTH) % _RANGE
+    return rows.with_row_index(ROW).filter(place < line).drop(ROW).collect(engine="streaming")
+
+
+ROW = "__row__"  # reserved: no column of the data has this name
+
+
+def profile_of(rows: pl.LazyFrame, reference: Profile | None = None) -> Profile:
+    """The profile of rows, on the bins of a reference if there is one."""
+    return Profile.build(rows.collect(), reference)
+
+
+def is_plain(dtype: pl.DataType) -> bool:
+    """Whether values are numbers, times, texts or truth values: no lists, structs or bytes."""
+    return not dtype.is_nested() and dtype not in (pl.Binary, pl.Object, pl.Null, pl.Unknown)
+
+
+def is_number(dtype: pl.DataType) -> bool:
+    """Whether values are numbers with a size, so neither times nor truth values."""
+    return dtype.is_numeric()
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether values are names of something."""
+    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
+
+
+_FACTS = ("nulls", "nans", "infinities", "distinct", "constant")
+
+
+def _facts(value: pl.Expr, dtype: pl.DataType) -> dict[str, pl.Expr]:
+    facts = {"nulls": value.null_count()}
+    if dtype.is_float():
+        facts |= {"nans": value.is_nan().sum(), "infinities": value.is_infinite().sum()}
+    if is_plain(dtype):
+        present = value.cast(pl.String) if isinstance(dtype, pl.Categorical | pl.Enum) else value
+        facts |= {"distinct": present.approx_n_unique(), "constant": present.min().eq_missing(present.max())}
+    return facts
+
+
+def _column_facts(dtype: pl.DataType, found: Mapping[str, Any]) -> ColumnFacts:
+    return ColumnFacts(
+        dtype=dtype,
+        nulls=found["nulls"] or 0,
+        nans=found["nans"] or 0,
+        infinities=found["infinities"] or 0,
+        distinct=found["distinct"],
+        constant=bool(found["constant"]),
+    )

@@ -1,0 +1,56 @@
+import polars as pl
+import pytest
+from data.planted import clean, found, kinds, only, selected
+
+from penstock.data.bench import duplicates
+
+
+@pytest.mark.parametrize("copies", [1, 20, 600])
+def test_copied_rows(copies: int) -> None:
+    rows = pl.concat([clean(), clean().head(copies)])
+    finding = only(found(rows), "duplicate_rows")
+    assert (finding.severity, finding.count) == ("warn", 2 * copies)
+    assert selected(rows, finding).height == finding.count
+
+
+def test_copied_rows_under_another_key() -> None:
+    rows = pl.concat([clean(), clean().head(20).with_columns(pl.col("id") + "-again")])
+    finding = only(found(rows, key=("id",)), "duplicate_rows")
+    assert "but for id" in finding.what
+    assert finding.count == selected(rows, finding).height == 40
+
+
+def test_nearly_equal_rows() -> None:
+    again = clean().head(20).with_columns(pl.col("shop").str.to_uppercase() + " ", pl.col("size") * 1.000001)
+    rows = pl.concat([clean(), again]).drop("id")
+    finding = only(found(rows), "duplicate_rows")
+    assert "nearly" in finding.what
+    assert finding.count == selected(rows, finding).height >= 36
+
+
+def test_equal_rows_of_few_values_are_no_alarm() -> None:
+    rows = clean().select("shop", "age")
+    assert kinds(found(rows)) == set()
+    assert only(found(rows), "duplicate_rows").severity == "info"
+
+
+def test_rows_that_follow_one_number_are_not_nearly_equal() -> None:
+    rows = clean().select("size", double=pl.col("size") * 2, square=pl.col("size") ** 2)
+    assert "duplicate_rows" not in {finding.kind for finding in found(rows)}
+
+
+def test_counting_slice_by_slice_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pl.concat([clean(), clean().head(20)])
+    monkeypatch.setattr(duplicates, "ROWS_AT_ONCE", 300)
+    assert only(found(rows), "duplicate_rows").count == 40
+
+
+def test_equal_columns_and_columns_that_say_the_same() -> None:
+    rows = clean().with_columns(copy="shop", fahrenheit=pl.col("size") * 1.8 + 32)
+    by_columns = {f.columns: f.severity for f in found(rows) if f.kind == "duplicate_columns"}
+    assert by_columns == {("shop", "copy"): "warn", ("size", "fahrenheit"): "info"}
+
+
+def test_columns_that_differ_in_one_row_are_not_equal() -> None:
+    rows = clean().with_columns(copy=pl.when(pl.int_range(pl.len()) == 1999).then(pl.lit("x")).otherwise("shop"))
+    assert found(rows) == []
