@@ -62,6 +62,8 @@ def _ingested(done: Any) -> None:
         for reason, count in {**one.reasons, **one.warnings, **one.counts}.items():
             if count:
                 say(f"  {count:,}  {reason}")
+        for finding in one.findings:
+            typer.secho(f"  {finding['severity']:<5} {finding['kind']}: {finding['what']}", fg="yellow")
 
 
 @app.command()
