@@ -114,3 +114,17 @@ def s3_server(bucket: str) -> Iterator[str]:
         yield endpoint
     finally:
         server.stop()
+
+
+@contextmanager
+def tmpfs(place: Path, size: str) -> Iterator[Path]:
+    """Memory as a small disk, which fills up; only root may mount one."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    mounted = subprocess.run(command, capture_output=True, text=True) if os.geteuid() == 0 else None
+    if mounted is None or mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip() if mounted else 'not root'}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

@@ -34,11 +34,14 @@ CALLS = {
     "data branches": "",
     "data check": "{data} --dataset parcels",
     "data checkout": "",
+    "data clone": "{remote}",
     "data collect": "",
     "data diff": "parcels parcels",
     "data ingest": "",
     "data log": "parcels",
     "data merge": "main",
+    "data pull": "{remote}",
+    "data push": "{remote}",
     "data quarantine export": "parcels -o {rows}",
     "data quarantine list": "",
     "data quarantine readmit": "parcels --all --note right",
@@ -72,7 +75,7 @@ CALLS = {
     "validate show": "",
 }
 # What they say instead of working here, where there is nothing that they could do.
-REFUSALS = {"approve": 2, "data quarantine readmit": 4, "promote": 2, "rollback": 2}
+REFUSALS = {"approve": 2, "data clone": 2, "data quarantine readmit": 4, "promote": 2, "rollback": 2}
 
 
 def commands(group: Any = None, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -100,6 +103,7 @@ def serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def words(serving: Project) -> dict[str, str]:
     root = serving._workspace.project.root
+    serving.data.push(str(root.parent / "remote"))
     asked = serving.monitor.predictions(limit=1)
     outcomes = root.parent / "outcomes.csv"
     asked.select(prediction="id", label=pl.lit("true")).write_csv(outcomes)
@@ -107,6 +111,7 @@ def words(serving: Project) -> dict[str, str]:
         "prediction": asked["id"][0],
         "outcomes": str(outcomes),
         "data": str(root / "data" / "parcels-1.csv"),
+        "remote": str(root.parent / "remote"),
         "again": str(root.parent / "again"),
         "rows": str(root.parent / "rows.csv"),
     }

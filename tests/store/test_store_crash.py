@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from services import tmpfs
 
 from penstock.errors import PenstockError
 from penstock.store import Store
@@ -198,15 +199,8 @@ def _put_too_much(store: Store, directory: Path) -> int:
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Two megabytes of memory as a disk; only root may mount one."""
-    point = tmp_path / "disk"
-    point.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(point)]
-    mounted = subprocess.run(command, capture_output=True, text=True) if os.geteuid() == 0 else None
-    if mounted is None or mounted.returncode:
-        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip() if mounted else 'not root'}")
-    yield point
-    subprocess.run(["umount", str(point)], check=True)
+    with tmpfs(tmp_path / "disk", "2m") as place:
+        yield place
 
 
 def test_a_full_disk_leaves_nothing_half_written_and_goes_on_when_there_is_space(small_disk, tmp_path):

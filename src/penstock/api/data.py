@@ -1,6 +1,6 @@
 """Step 2 under its name: `project.data.history("flights")`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,20 @@ from penstock.ledger import Ref, SealedBundle, Version
 if TYPE_CHECKING:
     import polars as pl
 
-    from penstock.data import BenchReport, CheckedOut, Diff, Finding, Ingested, Merged, Quarantined, Readmitted, Verdict
+    from penstock.data import (
+        BenchReport,
+        CheckedOut,
+        Diff,
+        Finding,
+        Ingested,
+        Merged,
+        Pulled,
+        Pushed,
+        Quarantined,
+        Readmitted,
+        Transferred,
+        Verdict,
+    )
     from penstock.store import Damage, Store, Swept
 
 DEPTHS = ("quick", "full")
@@ -148,6 +161,40 @@ class DataStep(StepApi):
 
         work = self._work
         return checkout(work.project, work.ledger, work.store, reference, actor=work.actor)
+
+    def push(
+        self,
+        remote: str | None = None,
+        *,
+        verify: bool = False,
+        progress: "Callable[[Transferred], None] | None" = None,
+    ) -> "Pushed":
+        """Send this branch's versions to `remote`, or to `data.remote`. Raises Conflict where that has others."""
+        from penstock.data import push
+
+        work, url = self._work, self._remote(remote)
+        return push(work.project, work.ledger, work.store, url, verify=verify, progress=progress)
+
+    def pull(self, remote: str | None = None, *, progress: "Callable[[Transferred], None] | None" = None) -> "Pulled":
+        """Fetch this branch's versions, and what `penstock.lock` pins. Raises Conflict where both have others."""
+        from penstock.data import pull
+
+        work = self._work
+        return pull(work.project, work.ledger, work.store, self._remote(remote), progress=progress)
+
+    def clone(self, remote: str | None = None, *, progress: "Callable[[Transferred], None] | None" = None) -> "Pulled":
+        """Fetch every branch and tag into a project that has no data yet."""
+        from penstock.data import clone
+
+        work = self._work
+        return clone(work.project, work.ledger, work.store, self._remote(remote), progress=progress)
+
+    def _remote(self, given: str | None) -> str:
+        found = given or self._work.project.config.data.remote
+        if found is None:
+            hint = "data: {remote: s3://BUCKET/PREFIX}, or give it on the command line"
+            raise UsageError("the project file names no remote", where=self._work.project.path.name, hint=hint)
+        return found
 
     def infer(self, what: Path | str) -> str:
         """Draft a contract, as commented YAML, from a dataset's source or from a file's rows."""

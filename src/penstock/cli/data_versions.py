@@ -18,6 +18,7 @@ from penstock.cli.shell import (
     say,
     show_rows,
     table,
+    transfer,
     when,
 )
 from penstock.digest import short
@@ -234,6 +235,83 @@ def _checked_out(done: Any) -> None:
     for one in done:
         was = "" if one.before == one.commit else f", was at {short(one.before)}" if one.before else ", is new here"
         say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{was}")
+
+
+Remote = Annotated[
+    str | None, typer.Argument(help="A URL or a directory; `data.remote` of the project file otherwise.")
+]
+
+
+@app.command()
+def push(
+    remote: Remote = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read it again there; send what is damaged once more.")
+    ] = False,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send this branch's versions elsewhere. Ends with 5 when others are there that are not here.
+
+    Example: penstock data push s3://team/flights
+    """
+
+    def send() -> object:
+        with transfer("sending") as progress:
+            return project_at(where, environment).data.push(remote, verify=verify, progress=progress)
+
+    answer(send, _pushed, as_json)
+
+
+@app.command()
+def pull(remote: Remote = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Fetch this branch's versions, and what penstock.lock pins. Ends with 5 when both sides have moved.
+
+    Example: penstock data pull
+    """
+
+    def fetch() -> object:
+        with transfer("fetching") as progress:
+            return project_at(where, environment).data.pull(remote, progress=progress)
+
+    answer(fetch, _pulled, as_json)
+
+
+@app.command()
+def clone(remote: Remote = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
+    """Fetch every branch and tag into a project that has no data yet.
+
+    Example: penstock data clone s3://team/flights
+    """
+
+    def fetch() -> object:
+        with transfer("fetching") as progress:
+            return project_at(where, environment).data.clone(remote, progress=progress)
+
+    answer(fetch, _pulled, as_json)
+
+
+def _pushed(done: Any) -> None:
+    """Each ref, and how much was sent."""
+    _refs_moved(done)
+    for digest in done.repaired:
+        say(f"blob {digest} was damaged there and is whole again")
+    say(f"{counted(done.blobs, 'blob')} sent, {done.bytes:,} bytes, to {done.remote}")
+
+
+def _pulled(done: Any) -> None:
+    """Each ref, and how much came."""
+    _refs_moved(done)
+    for name in done.pinned:
+        say(f"{name}  pinned by penstock.lock (penstock data checkout)")
+    say(f"{counted(done.blobs, 'blob')} fetched, {done.bytes:,} bytes, from {done.remote}")
+
+
+def _refs_moved(done: Any) -> None:
+    for one in done.refs:
+        was = f", was at {short(one.before)}" if one.how == "moved" else ""
+        say(f"{one.dataset}@{one.name} {short(one.commit)}  {one.how}{was}")
 
 
 @app.command()

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from penstock.data.transforms import Transformed, transform
     from penstock.data.versions.comparison import Diff
     from penstock.data.versions.contents import rows_of, write_files
+    from penstock.data.versions.pull import Pulled, clone, pull
+    from penstock.data.versions.push import Moved, Pushed, push
+    from penstock.data.versions.transfer import Transferred
 
 __all__ = [
     "MAIN",
@@ -59,11 +62,15 @@ __all__ = [
     "Finding",
     "Ingested",
     "Merged",
+    "Moved",
     "Progress",
+    "Pulled",
+    "Pushed",
     "Quarantined",
     "Readmitted",
     "Rule",
     "TrainingSet",
+    "Transferred",
     "Transformed",
     "Verdict",
     "as_export",
@@ -74,6 +81,7 @@ __all__ = [
     "check_files",
     "checked_out",
     "checkout",
+    "clone",
     "context_of",
     "current",
     "diff",
@@ -95,6 +103,8 @@ __all__ = [
     "pin",
     "publish",
     "publish_derived",
+    "pull",
+    "push",
     "quarantined",
     "quarantined_rows",
     "read_file",
@@ -114,6 +124,9 @@ _MODULES = {
     "bench.context": ("Context", "context_of"),
     "bench.finding": ("BenchReport", "Finding"),
     "versions.comparison": ("Diff",),
+    "versions.pull": ("Pulled", "clone", "pull"),
+    "versions.push": ("Moved", "Pushed", "push"),
+    "versions.transfer": ("Transferred",),
     "contracts.contract": ("Column", "Contract", "Rule"),
     "contracts.contract_file": ("load_contract", "parse_contract"),
     "ingestion.checking": ("Verdict", "check_files"),

@@ -50,7 +50,7 @@ class Ref:
 
     dataset: str
     name: str
-    kind: str  # branch | tag
+    kind: str  # branch | tag | remote (a branch elsewhere that has diverged from ours)
     commit: str
     updated_at: datetime
 

@@ -301,6 +301,7 @@ class Data(Section):
     """Datasets, what is derived from them, and the features of an example."""
 
     branch: str = Field(default="git", pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")  # git: the one that is checked out
+    remote: str | None = None  # s3://BUCKET/PREFIX, gs://…, az://… or a directory, for push and pull
     datasets: dict[Name, Dataset] = {}
     transforms: dict[Name, Transform] = {}
     examples: str | None = None  # the dataset or transform with one row per example

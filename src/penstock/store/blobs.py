@@ -76,6 +76,12 @@ class Blobs:
             actual = digest_file(path)
         _compare(digest, actual, path)
 
+    def size(self, digest: str) -> int:
+        """How many bytes the blob has; they are not looked at."""
+        path = self.location(digest)
+        with _reading(digest, path):
+            return path.stat().st_size
+
     def head(self, digest: str) -> bytes:
         """The first bytes, not verified: what kind of blob it is."""
         path = self.location(digest)
@@ -123,6 +129,21 @@ class Blobs:
         else:
             self.publish([Draft(digest, path)])
         return digest
+
+    def receive(self, digest: str, chunks: Iterable[bytes], *, source: str, hint: str) -> None:
+        """Keep a blob that comes from elsewhere. Damaged, naming `source`, when the bytes are others: they never get
+        its name then.
+        """
+        from blake3 import blake3
+
+        hasher = blake3()
+        with self._draft() as (file, path):
+            for chunk in chunks:
+                hasher.update(chunk)
+                file.write(chunk)
+            if hasher.hexdigest() != digest:
+                raise Damaged(f"blob {digest} is damaged", where=source, hint=hint)
+        self.publish([Draft(digest, path)])
 
     def publish(self, drafts: Iterable[Draft]) -> None:
         """Give drafts their final names: all are synced first, then renamed, then each directory is synced once."""

@@ -69,12 +69,12 @@ def release(ledger: Ledger, dataset: str, branch: str) -> None:
 
 
 def is_complete(store: Store, commit: str) -> bool:
-    """Whether the manifest, the rows and what was set aside are all in the store; their bytes are not looked at."""
+    """Whether a version, all that it holds and what was set aside are in the store; no bytes are looked at."""
     if not store.has(commit):
         return False
     manifest = store.manifest(commit)
     aside = manifest.notes.get("quarantine")
-    return all(store.has(part.digest) for part in manifest.parts) and (aside is None or is_complete(store, aside))
+    return all(store.has(digest) for digest, _ in manifest.blobs()) and (aside is None or is_complete(store, aside))
 
 
 def _pinned(project: "ProjectFile") -> dict[str, str]:

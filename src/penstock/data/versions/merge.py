@@ -7,7 +7,7 @@ ours ─ is what theirs came from ─> fast-forward
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from penstock.data.versions.ancestry import common_ancestor, leads_to
@@ -156,9 +156,9 @@ class _Merger:
 
     def _union_of(self, commits: Sequence[str], producer: str, notes: dict[str, Any] | None = None) -> str:
         one, other = (self.store.manifest(commit) for commit in commits)
-        table = _union(one, other)
         parents = tuple(dict.fromkeys(commits))
-        return self.store.commit(Manifest(table.schema, table.parts, parents, producer, notes or one.notes))
+        merged = replace(_union(one, other), parents=parents, producer=producer, notes=notes or one.notes)
+        return self.store.commit(merged)
 
     def _record(self, tx: Transaction, one: Merged, manifest: Manifest) -> None:
         """How the version came about, and how far its sources are read."""
@@ -184,4 +184,5 @@ def _union(ours: Manifest, theirs: Manifest) -> Manifest:
     fresh = _parts(theirs) - _parts(ours)
     parts = {part.digest: part for part in theirs.parts}
     more = tuple(parts[digest] for digest in fresh.elements())
-    return Manifest(ours.schema, (*ours.parts, *more))
+    packs = dict.fromkeys((*ours.packs, *theirs.packs))
+    return Manifest(ours.schema, (*ours.parts, *more), packs=tuple(packs))

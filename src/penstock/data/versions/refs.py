@@ -51,11 +51,14 @@ def tag(tx: Transaction, dataset: str, name: str, commit: str) -> Ref:
     return made
 
 
-def publish(tx: Transaction, version: Version, *, expected: str | None, branch: str = MAIN) -> Version:
+def publish(
+    tx: Transaction, version: Version, *, expected: str | None, branch: str = MAIN, at: datetime | None = None
+) -> Version:
     """Move `branch` from `expected` (None: the dataset does not exist) to `version`, by compare-and-set.
 
     Conflict, naming both commits, when it is somewhere else; nothing is changed then. When it points there already,
-    it keeps the time at which it came there. UsageError when the name is a tag's.
+    it keeps the time at which it came there. UsageError when the name is a tag's. `at` is when it was published, if
+    that was elsewhere.
     """
     there = current(tx, version.dataset, branch)
     commit = there.commit if there else None
@@ -70,7 +73,7 @@ def publish(tx: Transaction, version: Version, *, expected: str | None, branch: 
     if new:
         tx.add(version)
     if commit != version.commit:
-        _move(tx, version, branch, start=there, at=version.created_at if new else utc_now())
+        _move(tx, version, branch, start=there, at=at or (version.created_at if new else utc_now()))
     return version
 
 
