@@ -92,6 +92,7 @@ def test_4_data_that_break_their_contract(root: Path) -> None:
         broken = invoke(*command, "-C", root)
         assert broken.exit_code == 4
         assert "file: data/parcels-2.csv, column: late, change: missing" in broken.stderr
+        assert "read by: the target, means: there is no answer to learn from" in broken.stderr
         assert "edit contracts/parcels.yaml" in broken.stderr
     file = root / "data" / "parcels-2.csv"
     assert invoke("data", "check", file, "--dataset", "parcels", "-C", root, "--json").exit_code == 4

@@ -125,10 +125,18 @@ class DataStep(StepApi):
             return lineage_of(reader, version)
 
     def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
-        """What changed between two versions: columns, parts, rows by `key` or the key of the contract."""
-        from penstock.data import diff
+        """What changed between two versions: columns, parts, rows by `key` or the key of the contract.
 
-        return diff(self._work.store, self.version(before).commit, self.version(after).commit, key=key)
+        Of columns also what it means for whoever reads them: contract, features, requests, models.
+        """
+        from penstock.data import History, diff, downstream
+
+        work = self._work
+        old, new = self.version(before), self.version(after)
+        found = diff(work.store, old.commit, new.commit, key=key)
+        changes = [(str(change["column"]), str(change["change"])) for change in found.schema]
+        history = History(work.ledger, work.store)
+        return replace(found, downstream=downstream(work.project, history, new.dataset, changes))
 
     def tag(self, reference: str, name: str) -> Version:
         """Give a version a name that never moves."""
@@ -205,10 +213,12 @@ class DataStep(StepApi):
 
     def check(self, files: Path | str | Sequence[Path | str], dataset: str) -> "Verdict":
         """Hold files against a dataset's contract without ingesting them; `verdict.refuse()` raises ContractBroken."""
-        from penstock.data import check_files
+        from penstock.data import History, check_files
 
+        work = self._work
         listed = [files] if isinstance(files, Path | str) else files
-        return check_files(self._work.project, dataset, listed)
+        history = History(work.ledger, work.store) if work.project.home.is_dir() else None  # CI mostly has none
+        return check_files(work.project, dataset, listed, history=history)
 
     def quarantined(self) -> "tuple[Quarantined, ...]":
         """The datasets with rows in quarantine: how many, why, and since when."""

@@ -152,6 +152,8 @@ def _difference(found: Any) -> None:
     say(f"  parts: {found.parts_added} added, {found.parts_removed} removed")
     if found.schema:
         table(["column", "change", "before", "after"], [list(change.values()) for change in found.schema])
+    if found.downstream:
+        table(["column", "change", "read by", "what it means"], [list(effect.values()) for effect in found.downstream])
 
 
 @app.command()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from penstock.data.contracts.infer import Draft, infer_contract
     from penstock.data.contracts.rules import Checked, check
     from penstock.data.ingestion.checking import Verdict, check_files
+    from penstock.data.ingestion.downstream import History, downstream
     from penstock.data.ingestion.files import draft_file, infer_dataset, infer_file, read_file
     from penstock.data.ingestion.quarantine import Quarantined, as_export, masked_rows, quarantined, quarantined_rows
     from penstock.data.ingestion.readmission import Readmitted, readmit
@@ -60,6 +61,7 @@ __all__ = [
     "Diff",
     "Draft",
     "Finding",
+    "History",
     "Ingested",
     "Merged",
     "Moved",
@@ -85,6 +87,7 @@ __all__ = [
     "context_of",
     "current",
     "diff",
+    "downstream",
     "draft_file",
     "has_label",
     "head",
@@ -130,6 +133,7 @@ _MODULES = {
     "contracts.contract": ("Column", "Contract", "Rule"),
     "contracts.contract_file": ("load_contract", "parse_contract"),
     "ingestion.checking": ("Verdict", "check_files"),
+    "ingestion.downstream": ("History", "downstream"),
     "ingestion.files": ("draft_file", "infer_dataset", "infer_file", "read_file"),
     "ingestion.quarantine": ("Quarantined", "as_export", "masked_rows", "quarantined", "quarantined_rows"),
     "ingestion.readmission": ("Readmitted", "readmit"),

@@ -152,6 +152,14 @@ class Contract(Section):
         """Whether a row without a value in this column breaks the contract."""
         return name in self.keys or not self.columns[name].nullable
 
+    @property
+    def said(self) -> dict[str, dict[str, dict[str, str]]]:
+        """What it says of columns beyond their types, for a version's notes; {} where it says nothing."""
+        facts = {name: {"unit": column.unit, "meaning": column.description} for name, column in self.columns.items()}
+        told = {name: {key: text for key, text in fact.items() if text} for name, fact in facts.items()}
+        columns = {name: fact for name, fact in told.items() if fact}
+        return {"columns": columns} if columns else {}
+
     def shown(self, name: str, value: object) -> str:
         """A value of a column as it may be told to people: `***` where it is personal."""
         column = self.columns.get(name)

@@ -6,6 +6,7 @@ import polars as pl
 
 from penstock.data.contracts.contract import Column, Contract
 from penstock.data.contracts.dtypes import dtype_of, logical, type_name
+from penstock.data.contracts.evolution import relation
 from penstock.data.contracts.text import parsed, present
 from penstock.data.reserved import RESERVED
 
@@ -21,7 +22,8 @@ def schema_changes(contract: Contract, schema: Mapping[str, pl.DataType], *, tex
         if name not in schema:
             changes.append(_change(name, "missing", column.type, "nothing"))
         elif not text and not _fits(schema[name], column):
-            changes.append(_change(name, "type changed", column.type, type_name(schema[name])))
+            found = type_name(schema[name])
+            changes.append(_change(name, relation(column.type, found), column.type, found))
     beyond = (
         () if contract.allow_new else (name for name in schema if name not in contract.columns and name not in RESERVED)
     )

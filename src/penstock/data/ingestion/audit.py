@@ -25,6 +25,7 @@ def audit(job: Job, plan: Plan, known: Known, open_all: Open) -> "tuple[list[Sta
     """Every input that is to be read, in the store; what an ingest that did not end has staged is not read again."""
     from penstock.data.contracts.custom import load_functions
     from penstock.data.ingestion.dataset_contract import found_contract, given_contract
+    from penstock.data.ingestion.downstream import History, with_downstream
     from penstock.data.ingestion.opening import refuse_schema_breaks
     from penstock.data.ingestion.resume import binding_of, note_staged, staged_before
     from penstock.data.ingestion.staging import refuse_bad_rows
@@ -37,7 +38,9 @@ def audit(job: Job, plan: Plan, known: Known, open_all: Open) -> "tuple[list[Sta
     opened = open_all(unread, newer.since if newer else None)
     contract = given or found_contract(job.project, job.dataset, opened)
     reading = _Reading(job, plan, known, contract, load_functions(job.project.root, contract), newer)
-    refuse_schema_breaks(contract, (one.first for one in opened), hint=job.hint)
+    raws = [one.first for one in opened]
+    with with_downstream(job.project, History(job.ledger, job.store), job.dataset, contract, raws):
+        refuse_schema_breaks(contract, raws, hint=job.hint)
     binding = binding_of(job, contract, since)
     staged |= {} if given else staged_before(job, plan.read, binding)
     meter = Meter(job.dataset, plan.read, job.progress, done=[one.input for one in staged.values()])

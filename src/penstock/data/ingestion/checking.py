@@ -3,7 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from penstock.data.contracts.rules import told
 from penstock.data.contracts.schema import HEAD, Change, head_changes, schema_changes
 from penstock.data.contracts.whole import dataset_faults
 from penstock.data.ingestion.dataset_contract import named_contract
+from penstock.data.ingestion.downstream import History, downstream, renames
 from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.staging import Staged, broken_rules, reasons_of, rows_read, stage
 from penstock.data.reserved import FILE, REASONS, ROW
@@ -37,6 +38,7 @@ class Verdict:
     ok        whether an ingest of them would not be stopped
     files     {"file": "new.csv", "rows": 600, "bad_rows": 2} for each
     changes   columns that are not as the contract says: {"file", "column", "change", "contract", "found"}
+    effects   what that means for whoever reads the columns: {"column", "change", "read by", "means"}
     broken    what else stops an ingest, a file that cannot be read among it
     reasons   why rows would be set aside: {"reason", "rows", "first"}
     warnings  rows per rule that only warns
@@ -50,6 +52,7 @@ class Verdict:
     rows: int
     bad_rows: int
     changes: tuple[Change, ...] = ()
+    effects: tuple[Change, ...] = ()
     broken: tuple[Change, ...] = ()
     reasons: tuple[Change, ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
@@ -61,14 +64,19 @@ class Verdict:
             names = ", ".join(str(file["file"]) for file in self.files)
             what = f"{names}: not as the contract of {self.dataset!r} says"
             hint = f"correct the data, or edit {self.contract} if the change is meant"
-            raise ContractBroken(what, table=(*self.changes, *self.broken), where=self.contract, hint=hint)
+            raise ContractBroken(
+                what, table=(*self.changes, *self.effects, *self.broken), where=self.contract, hint=hint
+            )
 
 
-def check_files(project: "ProjectFile", dataset: str, files: Sequence[Path | str]) -> Verdict:
+def check_files(
+    project: "ProjectFile", dataset: str, files: Sequence[Path | str], *, history: History | None = None
+) -> Verdict:
     """Hold files, or what globs match, against a dataset's contract, all of them together.
 
     Rows pass through as in an ingest, a batch at a time, into a scratch store that is gone afterwards; bad rows may be
-    as many as the dataset's `max_quarantined` says. How fresh the rows are is asked only when they are ingested.
+    as many as the dataset's `max_quarantined` says. How fresh the rows are is asked only when they are ingested. With a
+    `history`, new names of columns are recognised by the newest version's values, and models are among their readers.
     """
     contract = named_contract(project, dataset)
     functions = load_functions(project.root, contract)
@@ -83,12 +91,15 @@ def check_files(project: "ProjectFile", dataset: str, files: Sequence[Path | str
             try:
                 opened = _open(one, Path(scratch))
                 different = list(_schema_changes(opened, contract))
-                changes += different
-                if not different:
+                if different:
+                    changes += [*different, *renames(project, history, dataset, contract, opened.first, different)]
+                else:
                     staged.append(stage(store, opened, contract, functions, hint="", progress=_ignore))
             except ContractBroken as error:
                 unread.append({"file": one.name, "rule": "can be read", "found": error.what})
-        return _judged(project, dataset, contract, store, staged, changes, unread, [one.name for one in inputs])
+        verdict = _judged(project, dataset, contract, store, staged, changes, unread, [one.name for one in inputs])
+    concerned = dict.fromkeys((str(change["column"]), str(change["change"])) for change in changes)
+    return replace(verdict, effects=downstream(project, history, dataset, list(concerned)))
 
 
 def _open(one: Input, scratch: Path) -> Opened:
@@ -133,17 +144,17 @@ def _judged(
         broken += [fault.row for fault in faults if fault.fatal]
         warnings |= {fault.sentence: fault.rows for fault in faults if not fault.fatal}
     return Verdict(
-        dataset,
-        str(spec.contract),
-        not (changes or broken),
-        tuple({"file": name, **counted.get(name, {})} for name in names),
-        rows,
-        bad,
-        tuple(changes),
-        tuple(broken),
-        tuple(reasons_of(staged)),
-        warnings,
-        _first(store, [one.bad for one in staged if one.bad.rows], contract),
+        dataset=dataset,
+        contract=str(spec.contract),
+        ok=not (changes or broken),
+        files=tuple({"file": name, **counted.get(name, {})} for name in names),
+        rows=rows,
+        bad_rows=bad,
+        changes=tuple(changes),
+        broken=tuple(broken),
+        reasons=tuple(reasons_of(staged)),
+        warnings=warnings,
+        first=_first(store, [one.bad for one in staged if one.bad.rows], contract),
     )
 
 

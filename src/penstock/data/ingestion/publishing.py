@@ -64,7 +64,13 @@ def publish_staged(
     inputs = {"dataset": job.dataset, "previous": previous, "files": _digests(made.files), **job.settings}
     key = digest_value({"step": "ingest", "inputs": inputs})
     aside, aside_manifest = _commit(job, made.bad, known.aside, key, {"dataset": job.dataset + QUARANTINE}, packs)
-    notes = {"dataset": job.dataset, "key": list(contract.keys), "quarantine": aside, **_provenance(inputs)}
+    notes = {
+        "dataset": job.dataset,
+        "key": list(contract.keys),
+        "quarantine": aside,
+        **contract.said,
+        **_provenance(inputs),
+    }
     commit, manifest = _commit(job, made.good, known.version, key, notes, packs)
     told = _refuse_broken_whole(job, contract, commit, manifest.rows)
     outputs = {"data": commit, "quarantine": aside, **({"rows": dict(made.counts)} if made.counts else {})}

@@ -19,6 +19,7 @@ def _blocks(verdict: Verdict) -> Iterator[Block]:
     share = f" ({verdict.bad_rows / verdict.rows:.2%})" if verdict.rows else ""
     yield Text(f"{verdict.rows:,} rows held against {verdict.contract}, {verdict.bad_rows:,} of them bad{share}.")
     yield from _table("Columns that changed", verdict.changes)
+    yield from _table("Who reads them", verdict.effects)
     yield from _table("What stops an ingest", verdict.broken)
     yield from _table("Rows that would be set aside", verdict.reasons)
     yield from _table("Warnings", [{"warning": told, "rows": rows} for told, rows in verdict.warnings.items()])

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from penstock.data.contracts.dtypes import dtype_of, type_name
+from penstock.data.contracts.evolution import Field, candidates, evolution, likeness
+from penstock.data.contracts.schema import Change
 from penstock.errors import UsageError
 from penstock.store import Manifest, Store, Table
 
@@ -17,14 +20,15 @@ from penstock.store import Manifest, Store, Table
 class Diff:
     """What changed from `before` to `after`.
 
-    schema   ({"column": "gate", "change": "added", "before": "", "after": "String"}, ...)
-    key      the columns that rows were matched by; () means whole rows, since the versions have no common key or
-             rows that share one; then no row counts as changed
+    schema      ({"column": "gate", "change": "added", "before": "", "after": "String"}, ...): see contracts.evolution
+    downstream  ({"column", "change", "read by", "means"}, ...): what that means, where a project knows who reads them
+    key         the columns that rows were matched by; () means whole rows, since the versions have no common key or
+                rows that share one; then no row counts as changed
     """
 
     before: str
     after: str
-    schema: tuple[dict[str, str], ...]
+    schema: tuple[Change, ...]
     parts_added: int
     parts_removed: int
     rows_before: int
@@ -33,6 +37,7 @@ class Diff:
     added: int
     removed: int
     changed: int
+    downstream: tuple[Change, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -54,7 +59,7 @@ def compare(store: Store, before: str, after: str, key: Sequence[str] = ()) -> D
     return Diff(
         before=before,
         after=after,
-        schema=_schema_changes(old, new),
+        schema=_schema_changes(old, new, left, right),
         parts_added=fresh.total(),
         parts_removed=gone.total(),
         rows_before=old.rows,
@@ -92,15 +97,24 @@ def tells_apart(rows: pl.LazyFrame, key: Sequence[str]) -> bool:
     return not shared.head(1).collect().height
 
 
-def _schema_changes(old: Manifest, new: Manifest) -> tuple[dict[str, str], ...]:
-    before, after = dict(old.schema), dict(new.schema)
-    changes = []
-    for name in [*before, *(name for name in after if name not in before)]:
-        left, right = before.get(name, ""), after.get(name, "")
-        if left != right:
-            change = "removed" if not right else "added" if not left else "type changed"
-            changes.append({"column": name, "change": change, "before": left, "after": right})
-    return tuple(changes)
+def _schema_changes(old: Manifest, new: Manifest, left: pl.LazyFrame, right: pl.LazyFrame) -> tuple[Change, ...]:
+    before, after = _fields(old), _fields(new)
+    alike = likeness(left, right, candidates(before, after))
+    return tuple(change.row for change in evolution(before, after, alike))
+
+
+def _fields(manifest: Manifest) -> dict[str, Field]:
+    """Its columns: their types, whether a value is missing, and what the contract said of them."""
+    said = manifest.notes.get("columns", {})
+    return {
+        name: Field(type_name(dtype_of(dtype)), _nullable(manifest, name), **said.get(name, {}))
+        for name, dtype in manifest.schema
+    }
+
+
+def _nullable(manifest: Manifest, column: str) -> bool | None:
+    counts = [part.columns.get(column, {}).get("nulls") for part in manifest.parts]
+    return None if None in counts or not counts else any(counts)
 
 
 def _comparable(left: pl.LazyFrame, right: pl.LazyFrame) -> list[str]:
