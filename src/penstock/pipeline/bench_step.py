@@ -88,7 +88,7 @@ def bench(
     with ledger.read() as reader:
         past = history(reader, table, project.branch)
         version = reader.get(Version, dataset=table, commit=commit)
-    previous = against or _before(past, commit)
+    previous = against or _before(past, version)
     context = context_of(project, table, version.created_at if version else None)
     contracts = _contracts(project, table)
     inputs: dict[str, Any] = {
@@ -166,11 +166,10 @@ def _contracts(project: ProjectFile, table: str) -> dict[str, str]:
     return {named: digest_file(project.root / named)} if named and (project.root / named).exists() else {}
 
 
-def _before(past: Sequence[Version], commit: str) -> str | None:
-    """The version that was there before this one."""
-    commits = [one.commit for one in past]
-    later = commits[commits.index(commit) + 1 :] if commit in commits else commits
-    return later[0] if later else None
+def _before(past: Sequence[Version], version: Version | None) -> str | None:
+    """The version that was there when this one was made: the same one again after a checkout has come back to it."""
+    earlier = [one for one in past if version is None or one.created_at < version.created_at]
+    return max(earlier, key=lambda one: one.created_at).commit if earlier else None
 
 
 def _kinds(project: ProjectFile, table: str) -> tuple[str, ...]:
