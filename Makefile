@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow lint types layers check docs bench lock clean
+.PHONY: help setup demo test test-slow test-iceberg lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,11 @@ test: setup ## all tests
 test-slow: setup ## the long ones
 	$(BIN)/python -m pytest -n auto --dist loadfile -m slow -o addopts="-q --import-mode=importlib --strict-markers"
 
+test-iceberg: setup ## the export to Iceberg, in an environment of its own
+	test -x .venv-iceberg/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-iceberg
+	$(BIN)/uv pip install --quiet --python .venv-iceberg/bin/python --constraint requirements.lock --editable '.[iceberg]' --group dev
+	.venv-iceberg/bin/python -m pytest tests/data/test_data_iceberg.py
+
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -47,7 +52,7 @@ bench: setup ## benchmarks against peers: make bench [ONLY=name]
 lock: ## pin the newest versions that fit pyproject.toml
 	printf 'uv\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes - -o requirements-uv.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes \
-		--no-emit-package pandas --all-extras --group dev --group example pyproject.toml -o requirements.lock
+		--no-emit-package pandas --extra excel --extra lightgbm --extra mysql --extra postgres --group dev --group example pyproject.toml -o requirements.lock
 
 clean: ## remove .venv and what the example wrote
 	rm -rf .venv examples/flights/.penstock examples/flights/data examples/flights/penstock.lock

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         BenchReport,
         CheckedOut,
         Diff,
+        Exported,
         Finding,
         Ingested,
         Merged,
@@ -112,6 +113,18 @@ class DataStep(StepApi):
         from penstock.data import write_files
 
         return write_files(self._work.store, self.version(reference).commit, Path(directory))
+
+    def iceberg(self, reference: str, table: str, *, catalog: str, warehouse: str | None = None) -> "Exported":
+        """Make an Iceberg table what a version is; a tag keeps its parts. See `penstock.data.export_iceberg`."""
+        from penstock.data import export_iceberg
+        from penstock.data.versions.iceberg import tag_name
+
+        version = self.tag(reference, tag_name(self.version(reference).commit))
+        done = export_iceberg(self._work.store, version.commit, table, catalog, warehouse=warehouse)
+        with self._work.ledger.write() as transaction:
+            payload = {"commit": version.commit, "table": table}
+            transaction.audit("data.iceberg", table, actor=self._work.actor, payload=payload)
+        return done
 
     def lineage(self, reference: str) -> "Mapping[str, Sequence[str]] | None":
         """The columns, as INPUT.COLUMN, that each column of a transform's version is computed from.

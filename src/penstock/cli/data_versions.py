@@ -105,6 +105,39 @@ def written_rows(rows: "pl.LazyFrame", output: Path) -> str:
 
 
 @app.command()
+def iceberg(
+    reference: Versioned,
+    name: Annotated[str, typer.Argument(metavar="TABLE", help="NAMESPACE.TABLE in the catalog.")],
+    catalog: Annotated[
+        str, typer.Option("--catalog", help="A catalog of PyIceberg's configuration, or the URL of an SQL database.")
+    ],
+    warehouse: Annotated[
+        str | None, typer.Option("--warehouse", help="Where metadata go; needed with the URL of a database.")
+    ] = None,
+    actor: Actor = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an Iceberg table what a version is, without copying a row.
+
+    Example: penstock data iceberg flights@2013-03-31 airlines.flights --catalog lake
+    """
+
+    def export() -> object:
+        data = project_at(where, environment, actor=actor).data
+        return data.iceberg(reference, name, catalog=catalog, warehouse=warehouse)
+
+    answer(export, _exported, as_json)
+
+
+def _exported(done: Any) -> None:
+    """What the table is now."""
+    parts = f"{counted(done.added, 'part')} added{', those it had before are gone' if done.replaced else ''}"
+    say(f"{done.table} is {short(done.commit)} now: {done.rows:,} rows, {parts}")
+
+
+@app.command()
 def lineage(
     reference: Annotated[str, typer.Argument(help="TRANSFORM, TRANSFORM@COMMIT or TRANSFORM@DATE.")],
     where: Where = HERE,

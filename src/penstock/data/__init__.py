@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from penstock.data.transforms import Transformed, transform
     from penstock.data.versions.comparison import Diff
     from penstock.data.versions.contents import rows_of, write_files
+    from penstock.data.versions.iceberg import Exported, export_iceberg
     from penstock.data.versions.pull import Pulled, clone, pull
     from penstock.data.versions.push import Moved, Pushed, push
     from penstock.data.versions.transfer import Transferred
@@ -60,6 +61,7 @@ __all__ = [
     "Contract",
     "Diff",
     "Draft",
+    "Exported",
     "Finding",
     "History",
     "Ingested",
@@ -89,6 +91,7 @@ __all__ = [
     "diff",
     "downstream",
     "draft_file",
+    "export_iceberg",
     "has_label",
     "head",
     "history",
@@ -143,6 +146,7 @@ _MODULES = {
     "lineage": ("lineage_of",),
     "transforms": ("Transformed", "transform"),
     "versions.contents": ("rows_of", "write_files"),
+    "versions.iceberg": ("Exported", "export_iceberg"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
