@@ -72,6 +72,64 @@ def test_no_rows_are_the_identity_of_merging(first, rows):
     assert nothing.merge(profile) == profile == profile.merge(nothing)
 
 
+def batches(rows, sizes):
+    """The rows in batches of these sizes, and what is left."""
+    whole = frame(rows)
+    starts = [min(sum(sizes[:number]), whole.height) for number in range(len(sizes) + 1)]
+    return [whole[start:end] for start, end in zip(starts, [*starts[1:], whole.height], strict=True)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS, st.lists(st.integers(0, 20), max_size=5))
+def test_rows_in_any_batches_have_the_same_profile(first, rows, sizes):
+    reference = Profile.build(frame(first))
+    whole = Profile.build(frame(rows), reference)
+
+    assert_same(Profile.build(frame(rows).lazy(), reference), whole)
+    assert_same(Profile.build(batches(rows, sizes), reference), whole)
+    assert_same(Profile.build(iter(batches(rows, sizes)), reference), whole)
+    assert_same(Profile.build(batches(rows, sizes)), Profile.build(frame(rows)))
+    assert_same(Profile.build(frame(rows).lazy()), Profile.build(frame(rows)))
+
+
+def test_a_large_table_has_the_same_profile_from_memory_and_from_a_file(tmp_path):
+    rng = np.random.default_rng(3)
+    n = 600_000
+    table = pl.DataFrame({"number": rng.normal(size=n), "time": rng.integers(0, 10**9, n), "s": rng.integers(0, 9, n)})
+    table = table.with_columns(pl.col("s").cast(pl.String))
+    table.write_parquet(tmp_path / "table.parquet", row_group_size=70_001)
+    lazy = pl.scan_parquet(tmp_path / "table.parquet")
+
+    assert_same(Profile.build(lazy), Profile.build(table))
+    halves = [Profile.build(table[:250_000], Profile.build(lazy)), Profile.build(table[250_000:], Profile.build(lazy))]
+    assert_same(halves[0].merge(halves[1]), Profile.build(lazy))
+
+
+def test_a_reference_is_not_built_of_an_iterator():
+    with pytest.raises(UsageError, match="gone after the first"):
+        Profile.build(iter([pl.DataFrame({"x": [1]})]))
+
+
+def test_columns_that_the_reference_lacks_are_not_read():
+    broken = pl.LazyFrame({"x": [1.0], "s": ["no number"]}).with_columns(pl.col("s").cast(pl.Int64))
+    reference = Profile.build(pl.DataFrame({"x": [1.0, 2.0]}))
+    assert Profile.build(broken, reference).rows == 1
+    with pytest.raises(UsageError, match="lack columns of the reference profile: x"):
+        Profile.build(broken.select("s"), reference)
+
+
+def test_no_batches_have_no_rows():
+    reference = Profile.build(pl.DataFrame({"x": [1.0], "s": ["a"]}))
+    assert Profile.build([], reference).rows == 0
+    assert Profile.build([]) == Profile(0, {})
+
+
+def test_different_values_are_counted():
+    rows = pl.DataFrame({"x": [1.0, 1.0, -0.0, 0.0, None, nan, inf], "s": ["a", "b", "a", None, None, "c", "c"]})
+    columns = Profile.build(rows).columns
+    assert (columns["x"].distinct.count, columns["s"].distinct.count) == (2, 3)
+
+
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
 def test_every_row_is_counted_once(first, rows):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import ClassVar
 
+from penstock.stats.distinct import Distinct
+
 UNSEEN = 64  # named; all of them are counted
 
 
@@ -41,7 +43,7 @@ class NumericColumn:
     """Numbers, or times as seconds (since 1970, or since midnight).
 
     Bin i holds `edges[i] <= value < edges[i + 1]`; `below` and `above` are what the reference never had.
-    `sums` are of the values below, in each bin, and above: two more than `counts`.
+    `sums` are of the values below, in each bin, and above: two more than `counts`. `distinct` is of finite values.
     """
 
     kind: ClassVar[str] = "numeric"
@@ -59,6 +61,23 @@ class NumericColumn:
     minimum: float | None
     maximum: float | None
     moments: Moments
+    distinct: Distinct
+
+    @classmethod
+    def on(cls, edges: tuple[float, ...], *, temporal: bool) -> "NumericColumn":
+        """No rows, on these edges."""
+        bins = max(len(edges) - 1, 0)
+        return cls(
+            temporal=temporal,
+            **dict.fromkeys(_NUMERIC_TOTALS, 0),
+            counts=(0,) * bins,
+            edges=edges,
+            sums=(0.0,) * (bins + 2),
+            minimum=None,
+            maximum=None,
+            moments=Moments(),
+            distinct=Distinct(),
+        )
 
     @property
     def missing(self) -> int:
@@ -78,6 +97,7 @@ class NumericColumn:
             minimum=_first(min, self.minimum, other.minimum),
             maximum=_first(max, self.maximum, other.maximum),
             moments=self.moments.merge(other.moments),
+            distinct=self.distinct.merge(other.distinct),
         )
 
 
@@ -96,6 +116,12 @@ class LevelColumn:
     counts: tuple[int, ...]
     others: int
     unseen: tuple[tuple[str, int], ...]
+    distinct: Distinct
+
+    @classmethod
+    def on(cls, levels: tuple[str, ...]) -> "LevelColumn":
+        """No rows, on these levels."""
+        return cls(0, 0, levels, (0,) * len(levels), 0, (), Distinct())
 
     @property
     def missing(self) -> int:
@@ -108,7 +134,13 @@ class LevelColumn:
             raise ValueError("the profiles have different references, so their levels do not add")
         totals = {name: getattr(self, name) + getattr(other, name) for name in ("rows", "nulls", "others")}
         unseen = first_unseen((*self.unseen, *other.unseen))
-        return replace(self, **totals, counts=_added(self.counts, other.counts), unseen=unseen)
+        return replace(
+            self,
+            **totals,
+            counts=_added(self.counts, other.counts),
+            unseen=unseen,
+            distinct=self.distinct.merge(other.distinct),
+        )
 
 
 Column = NumericColumn | LevelColumn
@@ -127,6 +159,13 @@ def merged(a: Column, b: Column) -> Column:
     if isinstance(a, LevelColumn) and isinstance(b, LevelColumn):
         return a.merge(b)
     raise ValueError("the profiles have different kinds of column, so they do not add")
+
+
+def emptied(column: Column) -> Column:
+    """No rows, on the same bins or levels."""
+    if isinstance(column, NumericColumn):
+        return NumericColumn.on(column.edges, temporal=column.temporal)
+    return LevelColumn.on(column.levels)
 
 
 def first_unseen(counted: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
