@@ -65,3 +65,12 @@ def test_rows_go_into_the_quarantine_and_come_back(shop: Path) -> None:
     assert "no row is in quarantine" in invoke("data", "quarantine", "list", "-C", shop).stdout
     audit = document(invoke("audit", "log", "-C", shop, "--json"))
     assert ("data.readmit", "ada", "a sign") in [(one["action"], one["actor"], one["reason"]) for one in audit]
+
+
+def test_every_command_stands_under_a_heading() -> None:
+    from typer.main import get_group
+
+    from penstock.cli.data import Help, app
+
+    listed = [name for names in Help.headings.values() for name in names]
+    assert sorted(listed) == sorted(get_group(app).commands)

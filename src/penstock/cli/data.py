@@ -1,7 +1,7 @@
 """`penstock data`: datasets, contracts, versions."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -10,6 +10,7 @@ from penstock.cli.shell import (
     HERE,
     AsJson,
     Environment,
+    Sections,
     Where,
     answer,
     group,
@@ -23,7 +24,20 @@ from penstock.cli.shell import (
 from penstock.digest import short
 from penstock.errors import ContractBroken, UsageError
 
-app = group("data", "Step 2: datasets, contracts, versions.")
+
+class Help(Sections):
+    """The front page of the group."""
+
+    headings: ClassVar = {
+        "From sources to versions": ("ingest", "bench", "quarantine"),
+        "Contracts": ("infer", "check"),
+        "Versions": ("log", "show", "diff", "lineage", "tag", "branches", "merge", "checkout"),
+        "Elsewhere": ("push", "pull", "clone", "iceberg"),
+        "The store": ("verify", "collect"),
+    }
+
+
+app = group("data", "Step 2: datasets, contracts, versions.", Help)
 app.add_typer(data_versions.app)
 app.add_typer(data_quarantine.app)
 app.add_typer(data_bench.app)

@@ -40,11 +40,6 @@ HELP = {
 }
 
 
-def group(name: str, text: str) -> typer.Typer:
-    """A command group named after a step."""
-    return typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-
-
 class Sections(TyperGroup):
     """Commands under headings: the daily verbs apart from the steps."""
 
@@ -57,6 +52,13 @@ class Sections(TyperGroup):
             with formatter.section(heading):
                 rows = ((name, self.commands[name].get_short_help_str(formatter.width - width - 6)) for name in names)
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
+def group(name: str, text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """A command group named after a step."""
+    return typer.Typer(
+        name=name, help=text, cls=kind, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
 
 
 def answer(call: Callable[[], T], render: Callable[[T], None], as_json: bool) -> T:
