@@ -1,4 +1,4 @@
-"""Servers that the tests talk to, on private ports: a real PostgreSQL from the system's package, moto for S3."""
+"""Servers that the tests talk to, on private ports: PostgreSQL and MariaDB from the system's packages, moto for S3."""
 
 import os
 import pwd
@@ -6,13 +6,16 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 REQUIRED = os.environ.get("PENSTOCK_TEST_POSTGRES") == "require"
+MARIADB_REQUIRED = os.environ.get("PENSTOCK_TEST_MARIADB") == "require"
 
 
 @contextmanager
@@ -96,6 +99,65 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def mariadb_server() -> Iterator[str]:
+    """A MariaDB that lives as long as the block; gives `mysql://root@127.0.0.1:PORT`.
+
+    The test is skipped where its programs or an account to run it under are missing, unless
+    PENSTOCK_TEST_MARIADB=require.
+    """
+    _need_mariadb()
+    home = Path(tempfile.mkdtemp(prefix="penstock-mariadb-", dir="/tmp"))  # socket paths must be short
+    if os.getuid() == 0:
+        shutil.chown(home, "mysql")
+    account = ["runuser", "-u", "mysql", "--"] if os.getuid() == 0 else []
+    data = f"--datadir={home / 'data'}"
+    options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+    made = subprocess.run([*account, "mariadb-install-db", "--no-defaults", data, *options], **_QUIET)
+    assert made.returncode == 0, made.stdout
+    port = _free_port()
+    options = [f"--socket={home / 'socket'}", f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve"]
+    small = ["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]
+    server = subprocess.Popen(
+        [*account, "mariadbd", "--no-defaults", data, f"--pid-file={home / 'pid'}", *options, *small],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/tmp",
+    )
+    try:
+        _wait_for_mariadb(server, port)
+        yield f"mysql://root@127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+_QUIET: dict[str, Any] = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": "/tmp"}
+
+
+def _need_mariadb() -> None:
+    there = shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin") and shutil.which("mariadb-install-db")
+    account = os.getuid() != 0 or "mysql" in {account.pw_name for account in pwd.getpwall()}
+    if there and account:
+        return
+    lacking = "no MariaDB (Debian: apt-get install mariadb-server)" if not there else "no user mysql to run it as"
+    pytest.fail(lacking) if MARIADB_REQUIRED else pytest.skip(lacking)
+
+
+def _wait_for_mariadb(server: subprocess.Popen[bytes], port: int) -> None:
+    import pymysql
+
+    for _ in range(600):
+        assert server.poll() is None, "MariaDB ended by itself"
+        try:
+            pymysql.connect(host="127.0.0.1", port=port, user="root").close()
+            return
+        except pymysql.OperationalError:
+            time.sleep(0.1)
+    pytest.fail("MariaDB does not answer")
 
 
 @contextmanager

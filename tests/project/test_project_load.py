@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ConfigError, UsageError
-from penstock.project import FileSource, ProjectFile, load_project
+from penstock.project import FileSource, ProjectFile, SqlSource, load_project
 
 FLIGHTS = """\
 name: flight-delay
@@ -107,6 +107,18 @@ def test_a_source_is_a_text_a_mapping_or_a_list_of_them(tmp_path: Path) -> None:
         (
             "[{path: b, delimiter: '||'}]",
             "14:45: `data.datasets.weather.source[0].delimiter` is '||' (expected one character, and no quote)",
+        ),
+        (
+            "{url: x, tabel: t}",
+            "14:32: unknown key 'tabel' in `data.datasets.weather.source` (did you mean 'table'?)",
+        ),
+        (
+            "{table: t}",
+            "14:15: `data.datasets.weather.source.url` is missing",
+        ),
+        (
+            "[{url: x}]",
+            "14:24: `data.datasets.weather.source[0]`: a database source has either `sql` or `table`",
         ),
         (
             "{path: b, encoding: utf9}",
@@ -357,6 +369,21 @@ def test_secrets_never_print(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not [text for text in shown if SECRET in text]
     monkeypatch.setenv("DB_PASSWORD", "another")
     assert load(tmp_path, text).digest == project.digest
+
+
+def test_the_url_of_a_source_is_a_secret(tmp_path: Path) -> None:
+    url = f"postgresql://me:{SECRET}@db/x"
+    text = FLIGHTS.replace('"data/weather/*.parquet"', f"[a.csv, {{url: '{url}', table: t}}]")
+    sets = [f"data.datasets.weather.source.1.url={url}", f"data.datasets.flights.source={{url: '{url}', table: t}}"]
+
+    project = load(tmp_path, text, sets=sets)
+
+    source = project.config.data.datasets["flights"].source
+    assert isinstance(source, SqlSource)
+    assert source.url.get_secret_value() == url
+    assert SECRET not in repr(project) + project.config.model_dump_json()
+    assert [text.partition("=")[2] for text in project.sets] == ["**********"] * 2
+    assert SECRET not in str(problems(tmp_path, text.replace("table: t", "tabel: t")))
 
 
 @pytest.mark.parametrize(

@@ -225,10 +225,31 @@ class FileSource(Section):
     encoding: Encoding | None = None  # of a text file: utf-8, cp1252, utf-16-le, ...
 
 
+class SqlSource(Section):
+    """Rows of a database: PostgreSQL, MySQL or MariaDB, SQLite.
+
+    {url: "${WAREHOUSE_URL}", table: sales.orders}
+    {url: "${WAREHOUSE_URL}", sql: "SELECT id, total FROM orders WHERE paid", changed: "SELECT max(paid) FROM orders"}
+    """
+
+    url: SecretStr  # postgresql://USER:PASSWORD@HOST/DATABASE, mysql://…, sqlite:///FILE
+    sql: str | None = None  # a query; in append mode `:since` is the newest watermark that is there, NULL at first
+    table: str | None = None  # TABLE or SCHEMA.TABLE: all of its rows
+    changed: str | None = None  # a query; while its answer is the same, the rows are not read again
+
+    @model_validator(mode="after")
+    def _query_or_table(self) -> "SqlSource":
+        if (self.sql is None) == (self.table is None):
+            raise ValueError("a database source has either `sql` or `table`")
+        return self
+
+
 def _kind_of_source(value: object) -> str:
     """Which of the kinds below is meant, so that an error is about that one alone."""
     if isinstance(value, list | tuple):
         return "<list>"
+    if isinstance(value, SqlSource) or (isinstance(value, dict) and value.keys() & {"url", "sql", "table", "changed"}):
+        return "<database>"
     return "<files>" if isinstance(value, dict | FileSource) else "<text>"
 
 
@@ -239,12 +260,13 @@ def _some(sources: tuple[object, ...]) -> tuple[object, ...]:
 
 
 OneSource = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[FileSource, Tag("<files>")],
+    Annotated[str, Tag("<text>")] | Annotated[FileSource, Tag("<files>")] | Annotated[SqlSource, Tag("<database>")],
     Discriminator(_kind_of_source),
 ]
 Source = Annotated[
     Annotated[str, Tag("<text>")]
     | Annotated[FileSource, Tag("<files>")]
+    | Annotated[SqlSource, Tag("<database>")]
     | Annotated[tuple[OneSource, ...], AfterValidator(_some), Tag("<list>")],
     Discriminator(_kind_of_source),
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.progress import Progress
-from penstock.data.sources.inputs import function_digest, has_function, is_directory
+from penstock.data.sources.inputs import function_digest, is_asked, is_directory
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Problem, UsageError
 from penstock.ledger import Ledger
@@ -48,8 +48,8 @@ def job_for(
         raise UsageError.unknown("dataset", dataset, datasets, where=project.where("data", "datasets"))
     spec = datasets[dataset]
     where = project.where("data", "datasets", dataset, "mode")
-    if spec.mode == "append" and spec.watermark is None and has_function(spec.source):
-        what = "append mode needs files or a watermark: what a function gave before cannot be told from what is new"
+    if spec.mode == "append" and spec.watermark is None and is_asked(spec.source):
+        what = "append mode needs files or a watermark: what a function or query gave before is not known"
         raise ConfigError([Problem(where, what, "watermark: COLUMN, or mode: snapshot")])
     if spec.mode != "snapshot" and is_directory(spec.source):
         raise ConfigError([Problem(where, "a directory is taken as it is", "mode: snapshot")])

@@ -37,7 +37,7 @@ class Meter:
         self._dataset = dataset
         self._inputs = inputs
         self._tell = tell
-        self._total = sum(one.size for one in inputs) if not any(one.is_function for one in inputs) else None
+        self._total = sum(one.size for one in inputs) if not any(one.is_asked for one in inputs) else None
         self._position = len(done)
         self._rows = 0
         self._bytes = sum(one.size for one in done)

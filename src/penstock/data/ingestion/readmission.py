@@ -26,7 +26,7 @@ from penstock.data.ingestion.plan import File
 from penstock.data.ingestion.quarantine import quarantined_rows, read_corrected, refuse_strangers
 from penstock.data.ingestion.staging import BATCH, Staged, reasons_of, stage
 from penstock.data.reserved import FILE, ROW
-from penstock.data.sources.inputs import FORMATS, TEXT, Input, extension, is_function
+from penstock.data.sources.inputs import Input, gives_text
 from penstock.data.sources.readers import Raw
 from penstock.data.versions.pins import pin
 from penstock.data.versions.position import QUARANTINE, cursor_name
@@ -170,7 +170,7 @@ def _staged(
 
 def _as_written(contract: Contract, source: str) -> Contract:
     """The contract for texts of the quarantine: values that had a type stand there as ISO 8601 and plain numbers."""
-    if not is_function(source) and FORMATS.get(extension(source)) in TEXT:
+    if gives_text(source):
         return contract
     if unread := [name for name, column in contract.columns.items() if not readable(column.type)]:
         what = f"{', '.join(unread)}: values of this type cannot be read back from the quarantine"

@@ -34,7 +34,7 @@ def staged_before(job: Job, inputs: Iterable[Input], binding: str) -> "dict[str,
     with job.ledger.read() as reader:
         found = reader.starting(Cursor, "name", _prefix(job), limit=_MOST)
     records = {one.name.removeprefix(_prefix(job)): one.position for one in found}
-    usable = ((one, records[one.name]) for one in inputs if not one.is_function and one.name in records)
+    usable = ((one, records[one.name]) for one in inputs if not one.is_asked and one.name in records)
     return {
         one.name: _staged(one, record)
         for one, record in usable
@@ -43,8 +43,8 @@ def staged_before(job: Job, inputs: Iterable[Input], binding: str) -> "dict[str,
 
 
 def note_staged(job: Job, done: "Staged", binding: str) -> None:
-    """Remember that an input is staged. What a function gave is not: it may give something else next time."""
-    if done.input.is_function:
+    """Remember that an input is staged. Not what was asked for: it may be something else next time."""
+    if done.input.is_asked:
         return
     position = {
         "binding": binding,

@@ -1,9 +1,10 @@
 """Where rows come from, and whether it changed. Nothing here reads a row.
 
 A source is a path or a glob relative to the project, a URL with a glob in an object store, a function of the
-project, or several of these. A file is recognised by its size and modification time; when only the time moved, by
-its digest. An object is recognised by its size and ETag, a file under DVC by its MD5. A function is recognised by
-the digest of its code: it is called again when its code changes, or when the caller asks for it.
+project, a query, or several of these. A file is recognised by its size and modification time; when only the time
+moved, by its digest. An object is recognised by its size and ETag, a file under DVC by its MD5, a query by the answer
+to another one. A function is recognised by the digest of its code: it is called again when its code changes, or when
+the caller asks for it.
 """
 
 import re
@@ -20,7 +21,7 @@ from penstock.store.objects import is_url
 
 if TYPE_CHECKING:
     from penstock.data.sources.dvc import Tracked
-    from penstock.project import FileSource, Source
+    from penstock.project import FileSource, Source, SqlSource
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
@@ -32,15 +33,16 @@ PACKED = ".gz"
 
 @dataclass(frozen=True)
 class Input:
-    """A file, an object in an object store or a function that gives rows.
+    """A file, an object in an object store, a function or a query that gives rows.
 
-    name      data/2013-01.csv, s3://lake/2013-01.csv or pipeline:flights
+    name      data/2013-01.csv, s3://lake/2013-01.csv, pipeline:flights, postgresql://db.example/shop/orders
     path      of a file in a directory; else None
     mtime_ns  when it was written
-    digest    of the file's bytes, of the object's size and ETag, or of the function's code
+    digest    of the file's bytes, of the object's size and ETag, of the function's code, of the answer to `changed`
     etag      of an object
-    reading   what the project says about how it is read
+    reading   what the project says about how a file is read
     tracked   of a file under DVC, which may have to be fetched
+    query     what a database is asked
     """
 
     name: str
@@ -51,21 +53,29 @@ class Input:
     etag: str | None = None
     reading: "FileSource | None" = None
     tracked: "Tracked | None" = None
+    query: "SqlSource | None" = None
 
     @property
     def is_function(self) -> bool:
-        """Whether rows come from code, of which nobody knows what it gives next time."""
+        """Whether rows come from code of the project."""
         return self.path is None and self.tracked is None and not is_url(self.name)
 
     @property
+    def is_asked(self) -> bool:
+        """Whether rows come from a function or a query, of which nobody knows what it gives next time."""
+        return self.is_function or self.query is not None
+
+    @property
     def format(self) -> str:
-        """csv, parquet, ndjson, json, arrow or function."""
+        """csv, parquet, ndjson, json, arrow, function or query."""
+        if self.query is not None:
+            return "query"
         return "function" if self.is_function else FORMATS[extension(self.name)]
 
     @property
     def text(self) -> bool:
         """Whether its values are texts that have yet to be parsed."""
-        return self.format in TEXT
+        return gives_text(self.name)
 
     def same_stat(self, known: Mapping[str, Any]) -> bool:
         """Whether size and time are the remembered ones."""
@@ -87,14 +97,21 @@ def is_function(source: object) -> bool:
     return isinstance(source, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source) is not None
 
 
-def has_function(source: "Source") -> bool:
-    """Whether a source, or one of several, is a function."""
-    return any(is_function(one) for one in _each(source))
+def is_asked(source: "Source") -> bool:
+    """Whether a source, or one of several, is a function or a query."""
+    from penstock.project import SqlSource
+
+    return any(is_function(one) or isinstance(one, SqlSource) for one in _each(source))
 
 
 def is_directory(source: object) -> TypeGuard[str]:
     """Whether a source is a directory whose files are the rows: `images/`."""
     return isinstance(source, str) and source.endswith("/") and not is_url(source)
+
+
+def gives_text(name: str) -> bool:
+    """Whether the values of an input of this name are texts that have yet to be parsed."""
+    return name.startswith("sqlite://") or (not is_function(name) and FORMATS.get(extension(name)) in TEXT)
 
 
 def inputs_of(
@@ -131,13 +148,19 @@ def extension(name: str) -> str:
     return suffixes[-2] if packed else (suffixes[-1] if suffixes else "")
 
 
-def _each(source: "Source") -> "Sequence[str | FileSource]":
+def _each(source: "Source") -> "Sequence[str | FileSource | SqlSource]":
     return source if isinstance(source, tuple) else (source,)
 
 
 def _inputs(
-    root: Path, source: "str | FileSource", known: Mapping[str, Mapping[str, Any]], may_be_none: bool
+    root: Path, source: "str | FileSource | SqlSource", known: Mapping[str, Mapping[str, Any]], may_be_none: bool
 ) -> list[Input]:
+    from penstock.project import SqlSource
+
+    if isinstance(source, SqlSource):
+        from penstock.data.sources.database import query_input
+
+        return [query_input(root, source)]
     if isinstance(source, str) and is_function(source):
         return [Input(source, None, digest=function_digest(root, source))]
     if is_directory(source):

@@ -17,7 +17,7 @@ from penstock.data.sources.objectfiles import fetch
 from penstock.errors import ContractBroken, FunctionError
 
 if TYPE_CHECKING:
-    from penstock.project import Function
+    from penstock.project import Function, SqlSource
 
 
 LONGEST_NAME = 250
@@ -50,8 +50,13 @@ class Raw:
 
 
 def open_input(root: Path, one: Input, scratch: Path, since: object = None) -> Iterator[Raw]:
-    """The frames of an input: one for a file or an object, one or more for a function, which may take `since`."""
-    if one.is_function:
+    """The frames of an input: one for a file or an object, one or more for a function or a query.
+
+    `since`: the newest watermark that is there already; functions and queries may ask for what is newer.
+    """
+    if one.query is not None:
+        yield from _query(root, one, one.query, since)
+    elif one.is_function:
         yield from _function(root, one.name, since)
     else:
         yield _FILES[one.format](_file(one, scratch), one, scratch)
@@ -149,6 +154,17 @@ def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0
         what = f"the column name {longest[:40]!r}... has {len(longest):,} characters; {LONGEST_NAME} are allowed"
         raise ContractBroken(what, where=name, hint="is the first line a header?")
     return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
+
+
+def _query(root: Path, one: Input, query: "SqlSource", since: object) -> Iterator[Raw]:
+    from penstock.data.sources import database
+
+    text = database.Database.at(root, query.url.get_secret_value()).text
+    offset = 0
+    news = since is not None and ":since" in (query.sql or "")
+    for frame in database.frames(root, query, since):
+        yield Raw(one.name, _numbered(frame.lazy(), one.name, frame.columns, offset), text, news=news)
+        offset += frame.height
 
 
 def _function(root: Path, reference: str, since: object) -> Iterator[Raw]:
