@@ -209,6 +209,15 @@ def test_what_cannot_be_a_directory_of_files(images: Lab, prepare: object, error
         images.ingest("images")
 
 
+def test_a_draft_over_files_is_kept_by_them(images: Lab) -> None:
+    from penstock.data.ingestion.files import infer_dataset
+
+    images.write("images.yaml", infer_dataset(images.project, "images"))
+    images.datasets["images"] = "{source: images/, contract: images.yaml}"
+    assert images.ingest("images").rows == 3
+    assert "keys: [path]" in (images.root / "images.yaml").read_text()
+
+
 def test_a_contract_over_files_names_their_columns(images: Lab) -> None:
     images.datasets["images"] = "{source: images/, contract: images.yaml}"
     images.write("images.yaml", "columns:\n  path: {type: String}\n")

@@ -13,7 +13,8 @@ from penstock.data.contracts.rules import annotated
 from penstock.data.ingestion.opening import open_all
 from penstock.data.ingestion.staging import READ
 from penstock.data.reserved import ROW
-from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.directory import KEY, directory_rows
+from penstock.data.sources.inputs import inputs_of, is_directory
 from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import UsageError
 
@@ -54,6 +55,8 @@ def infer_dataset(project: "ProjectFile", dataset: str) -> str:
     if dataset not in datasets:
         raise UsageError.unknown("dataset or file", dataset, datasets, where=project.where("data", "datasets"))
     spec = datasets[dataset]
+    if is_directory(spec.source):
+        return infer_contract(directory_rows(project.root, spec.source), keys=spec.key or KEY).text
     with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
         inputs = inputs_of(project.root, spec.source)
         raws = [raw for one in open_all(project.root, inputs, Path(scratch)) for raw in one.frames()]

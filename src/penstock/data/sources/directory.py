@@ -59,6 +59,13 @@ def remember(files: pl.DataFrame, memory: Path, now_ns: int) -> None:
     os.replace(draft, memory)
 
 
+def directory_rows(root: Path, source: str) -> pl.DataFrame:
+    """The rows of a directory; every file is read."""
+    files = files_below(root, source)
+    digests = [digest for digest, _ in Reading(root, source, files).contents()]
+    return files.with_columns(pl.Series("digest", digests, dtype=pl.String)).select(COLUMNS)
+
+
 class Reading:
     """Reads what is not known yet. `digests`: of the files that `contents` has gone through, in order."""
 
