@@ -15,6 +15,7 @@ from services import tmpfs
 
 from penstock import Project
 from penstock.data import publish, version_of
+from penstock.data.versions.transfer import WORKERS
 from penstock.errors import PenstockError
 from penstock.store import Manifest, Store
 from penstock.store.objects import object_store
@@ -123,7 +124,8 @@ def test_a_push_killed_50_times_leaves_no_ref_to_what_is_not_there(tmp_path, s3)
             if key.startswith("versions/"):
                 assert set(needed(store, Path(key).stem)) <= there
         blobs = sum(key.startswith("blobs/") for key in there)
-        assert ada.data.push(remote).blobs == 39 - blobs  # 3 manifests and 36 parts; none is sent twice
+        sent = ada.data.push(remote).blobs  # of 3 manifests and 36 parts; what was on its way may have arrived since
+        assert 39 - blobs - WORKERS <= sent <= 39 - blobs
         assert set(needed(store, commit)) <= keys(remote)
     assert not all(ends)
 

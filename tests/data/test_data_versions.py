@@ -1,9 +1,14 @@
+import subprocess
+import sys
+from itertools import pairwise
+
 import polars as pl
 import pytest
 
+from penstock import Project
 from penstock.data import diff, head, history, pin, publish, publish_derived, resolve, tag, version_of
 from penstock.errors import Conflict, UsageError
-from penstock.ledger import Edge, Ref, node, utc_now
+from penstock.ledger import Edge, Ref, RefMove, node, utc_now
 from penstock.store import Manifest, read_lock
 
 
@@ -226,3 +231,83 @@ def test_an_unknown_key_is_named(lab) -> None:
     commit = made(lab, pl.DataFrame({"id": [1]}))
     with pytest.raises(UsageError, match="unknown column 'ids'"):
         diff(lab.store, commit, commit, key=("ids",))
+
+
+# --- what it costs, and what goes wrong ----------------------------------------------------------
+
+
+def stored(lab) -> int:
+    return sum(path.stat().st_size for path in (lab.root / ".penstock" / "store").rglob("*") if path.is_file())
+
+
+def test_one_percent_more_rows_take_about_one_percent_more_bytes(lab) -> None:
+    rows = pl.select(row=pl.int_range(200_000)).with_columns(
+        **{f"x{n}": pl.col("row").hash(n) % 1_000_000 for n in range(6)}, name=pl.format("name {}", "row")
+    )
+    lab.datasets["flights"] = "{source: data/*.parquet, mode: append, key: row}"
+    (lab.root / "data").mkdir()
+    rows.write_parquet(lab.root / "data" / "a.parquet")
+    lab.ingest("flights")
+    first = stored(lab)
+    rows.head(2_000).with_columns(row=pl.col("row") + 200_000).write_parquet(lab.root / "data" / "b.parquet")
+    assert lab.ingest("flights").rows == 202_000
+    assert stored(lab) - first < 0.015 * first
+
+
+def test_a_damaged_or_missing_manifest_is_told_with_the_refs_that_point_to_it(flights) -> None:
+    lab = flights("1,2,AA\n")
+    commit = lab.ingest("flights").commit
+    project = Project.open(lab.root, actor="ada")
+    project.data.tag("flights", "v1")
+    path = lab.store.blobs.location(commit)
+    path.chmod(0o644)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for harm in ("damaged", "missing"):
+        (damage,) = [one for one in project.data.verify() if one.digest == commit]
+        assert harm in damage.why
+        assert {"flights@main", "flights@v1"} <= set(damage.parts)
+        path.unlink(missing_ok=True)
+    path.write_bytes(whole)
+    assert project.data.verify() == ()
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+import polars as pl
+from penstock.data import head, publish, version_of
+from penstock.errors import Conflict
+from penstock.ledger import Ledger
+from penstock.store import Manifest, Store
+
+root, name = Path(sys.argv[1]), sys.argv[2]
+ledger, store = Ledger.open(f"sqlite:///{root / '.penstock' / 'ledger.db'}"), Store.open(root / ".penstock" / "store")
+made = 0
+while made < 15:
+    with ledger.read() as reader:
+        before = head(reader, "flights")
+    old = store.manifest(before.commit) if before else Manifest((), ())
+    table = store.write_table(pl.DataFrame({"who": [name], "n": [made]}))
+    manifest = Manifest(table.schema, (*old.parts, *table.parts), (before.commit,) if before else ())
+    commit = store.commit(manifest)
+    try:
+        with ledger.write() as tx:
+            publish(tx, version_of("flights", commit, manifest), expected=before.commit if before else None)
+        made += 1
+    except Conflict:
+        pass
+"""
+
+
+def test_two_that_publish_to_one_ref_lose_nothing(lab) -> None:
+    command = [sys.executable, "-c", PUBLISH, str(lab.root)]
+    writers = [subprocess.Popen([*command, name]) for name in ("ada", "bob")]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    with lab.ledger.read() as reader:
+        moves = reader.find(RefMove, dataset="flights", name="main", order_by="number")
+    assert [move.number for move in moves] == list(range(1, 31))
+    for before, after in pairwise(moves):
+        assert lab.store.manifest(after.commit).parents == (before.commit,)
+    rows = lab.rows("flights").sort("who", "n")
+    assert rows.rows() == [(who, n) for who in ("ada", "bob") for n in range(15)]

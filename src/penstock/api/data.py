@@ -276,15 +276,21 @@ class DataStep(StepApi):
         )
 
     def verify(self) -> "tuple[Damage, ...]":
-        """Read every stored byte, and what the ledger says was stored, and compare it with its digest."""
+        """Read every stored byte, and what the ledger says was stored, and compare it with its digest.
+
+        Where a version's manifest is damaged or missing, the refs that point to it are named.
+        """
         from penstock.pipeline import recorded
 
         store = self._work.store
         with self._work.ledger.read() as reader:
             named = recorded(reader)
             bundles = reader.find(SealedBundle)
+            refs = reader.find(Ref)
         files = (file for bundle in bundles for file in _files(store, bundle.digest))
-        return tuple(store.verify(expected=sorted({*named, *files})))
+        found = store.verify(expected=sorted({*named, *files}))
+        names = {one.digest: [f"{ref.dataset}@{ref.name}" for ref in refs if ref.commit == one.digest] for one in found}
+        return tuple(replace(one, parts=(*one.parts, *names[one.digest])) for one in found)
 
     def collect(self) -> "Swept":
         """Delete blobs that no ref, run, bundle or evaluation leads to, older than a day."""

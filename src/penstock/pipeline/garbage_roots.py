@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from penstock.ledger import Artifact, Evaluation, Execution, Reader, Ref, Run, SealedBundle, Version
+from penstock.ledger import Artifact, Evaluation, Execution, ModelVersion, Reader, Ref, Run, SealedBundle, Version
 from penstock.project import ProjectFile
 from penstock.store import read_lock
 
 
 def recorded(reader: Reader) -> set[str]:
-    """Every blob that a ref, a version, a step's result, a run, a bundle or an evaluation names."""
+    """Every blob that a ref, a version, a step's result, a run, a bundle, a model or an evaluation names."""
     named: set[str] = {ref.commit for ref in reader.find(Ref)}
     named |= {version.commit for version in reader.find(Version)}
     for run in reader.find(Run):
@@ -17,6 +17,7 @@ def recorded(reader: Reader) -> set[str]:
         named |= {blob for blob in (run.patch, run.environment, run.log) if blob}
     named |= {artifact.digest for artifact in reader.find(Artifact)}
     named |= {sealed.digest for sealed in reader.find(SealedBundle)}
+    named |= {model.bundle for model in reader.find(ModelVersion)}
     for evaluation in reader.find(Evaluation):
         named |= {evaluation.record, evaluation.data}
     for execution in reader.find(Execution):

@@ -11,7 +11,7 @@ from penstock.store.manifest import Manifest, is_manifest
 
 @dataclass(frozen=True)
 class Damage:
-    """A blob that is not what was written. `parts` says which parts of which versions it holds."""
+    """A blob that is not what was written. `parts`: which parts of which versions it holds, and what points to it."""
 
     digest: str
     path: str
