@@ -16,6 +16,7 @@ from penstock.cli import app
 
 # Why a command has no --json.
 WITHOUT = {
+    "data watch": "looks until it is told to stop",
     "data infer": "writes a contract, in YAML, for a file",
     "schema": "is a JSON document",
     "serve": "answers until it is told to stop",

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.api.step import StepApi
-from penstock.errors import Damaged, UsageError
+from penstock.errors import ContractBroken, Damaged, UsageError
 from penstock.ledger import Ref, SealedBundle, Version
 
 if TYPE_CHECKING:
     import polars as pl
 
     from penstock.data import (
+        Arrival,
         BenchReport,
         CheckedOut,
         Diff,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         Finding,
         Ingested,
         Merged,
+        Progress,
         Pulled,
         Pushed,
         Quarantined,
@@ -35,21 +38,61 @@ DEPTHS = ("quick", "full")
 class DataStep(StepApi):
     """Step 2: datasets and their versions."""
 
-    def ingest(self, dataset: str | None = None, *, refresh: bool = False) -> "tuple[Ingested, ...]":
+    def ingest(
+        self,
+        dataset: str | None = None,
+        *,
+        refresh: bool = False,
+        progress: "Callable[[Progress], None] | None" = None,
+    ) -> "tuple[Ingested, ...]":
         """Read what is new in one dataset's source, or in every one's, and search it for what is wrong with it.
 
-        `refresh` reads everything again, and calls a source function again whose code is the same. ContractBroken
-        also when the search finds what the project file stops at; the version is there all the same.
+        `refresh` reads everything again, and calls a source function again whose code is the same. `progress` is
+        told of every batch of rows. ContractBroken also when the search finds what the project file stops at; the
+        version is there all the same.
         """
         from penstock.data import ingest
 
         work = self._work
-        names = work.project.config.data.datasets
+        done = [
+            ingest(work.project, work.ledger, work.store, name, refresh=refresh, progress=progress)
+            for name in self._chosen(dataset)
+        ]
+        return tuple(self._searched(done))
+
+    def watch(
+        self,
+        dataset: str | None = None,
+        *,
+        every: timedelta = timedelta(seconds=10),
+        on_start: "Callable[[], None] | None" = None,
+        on_arrival: "Callable[[Arrival], None] | None" = None,
+    ) -> None:
+        """Ingest what arrives in one dataset's source, or in every one's, until SIGTERM or Ctrl-C.
+
+        A file is ingested when two looks saw it the same. Conflict when another watch of this project is at work.
+        """
+        from penstock.api.watch import watch
+
+        def told(arrival: "Arrival") -> None:
+            if on_arrival:
+                on_arrival(self._searched_arrival(arrival))
+
+        watch(self._work, self._chosen(dataset), every=every, on_start=on_start, on_arrival=told)
+
+    def _searched_arrival(self, arrival: "Arrival") -> "Arrival":
+        if arrival.done is None:
+            return arrival
+        try:
+            return replace(arrival, done=next(self._searched([arrival.done])))
+        except ContractBroken as error:
+            return replace(arrival, error=error)
+
+    def _chosen(self, dataset: str | None) -> list[str]:
+        names = self._work.project.config.data.datasets
         if dataset is not None and dataset not in names:
             raise UsageError.unknown("dataset", dataset, names)
-        chosen = [dataset] if dataset else list(names)
-        done = [ingest(work.project, work.ledger, work.store, name, refresh=refresh) for name in chosen]
-        return tuple(self._searched(done))
+        return [dataset] if dataset else list(names)
 
     def _searched(self, done: "Sequence[Ingested]") -> "Iterator[Ingested]":
         """What was ingested, with what the bench warns of in what is new."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from penstock.api.status import Status
     from penstock.api.tracing import Trace
+    from penstock.data import Progress
     from penstock.deliver import Promoted
     from penstock.improve import Ticked
     from penstock.ledger import Approval
@@ -112,15 +113,22 @@ class Project:
 
     # --- the daily verbs ---
 
-    def run(self, *, on_event: "Callable[[Event], None] | None" = None, now: "datetime | None" = None) -> "Turn":
+    def run(
+        self,
+        *,
+        on_event: "Callable[[Event], None] | None" = None,
+        progress: "Callable[[Progress], None] | None" = None,
+        now: "datetime | None" = None,
+    ) -> "Turn":
         """One turn of steps 1 to 5: rebuild what depends on what has changed, judge it, register it.
 
+        `on_event` is told of every step, `progress` how far an ingest is.
         `now` is the time that the freshness of the training data is judged at.
         """
         from penstock.pipeline import run
 
         work = self._workspace
-        return run(work.project, work.ledger, work.store, on_event=on_event, now=now)
+        return run(work.project, work.ledger, work.store, on_event=on_event, progress=progress, now=now)
 
     def status(self) -> "Status":
         """The loop at a glance."""

@@ -1,6 +1,5 @@
 """`penstock up`: the server as a child process, the loop beside it."""
 
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from penstock.api.stopping import Stop, Told
 from penstock.api.workspace import Workspace
 from penstock.errors import Conflict, PenstockError
 
@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     from penstock.serve import ServerProcess
 
 Announce = Callable[[str], object]
-
-
-class _Told(BaseException):
-    """SIGTERM or SIGINT. Not KeyboardInterrupt: one that was caught can still end CPython by SIGINT."""
-
-
-class _Stop:
-    """Raises where the signal finds the program, and remembers: a library that was calling back may swallow it."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def heed(self) -> None:
-        if self._asked:
-            raise _Told
-
-    def _ask(self, *_: object) -> None:
-        self._asked = True
-        raise _Told  # a training under way is given up: the next loop takes it up again
 
 
 def _line(text: str) -> None:
@@ -62,7 +41,7 @@ def up(
 
     settings = workspace.project.config.deliver.server
     interval = workspace.project.config.improve.tick
-    stop = _Stop()
+    stop = Stop()
     server = ServerProcess(
         workspace.serve_directory,
         host=host or settings.host,
@@ -71,7 +50,7 @@ def up(
         max_rows=settings.max_rows,
         max_body=settings.max_body,
     )
-    with suppress(_Told):
+    with suppress(Told):
         follow()
         stop.heed()
         with server:
@@ -91,7 +70,7 @@ def _wait(server: "ServerProcess", seconds: float) -> None:
 
 
 def _tick(
-    tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce, stop: _Stop
+    tick: "Callable[[], Ticked]", on_tick: "Callable[[Ticked], None] | None", announce: Announce, stop: Stop
 ) -> None:
     """Whatever goes wrong in the loop, the server goes on answering."""
     said = ""

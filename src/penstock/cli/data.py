@@ -1,11 +1,14 @@
 """`penstock data`: datasets, contracts, versions."""
 
+import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
 
 from penstock.cli import data_bench, data_quarantine, data_versions
+from penstock.cli.progress import Shown
 from penstock.cli.shell import (
     HERE,
     AsJson,
@@ -19,7 +22,6 @@ from penstock.cli.shell import (
     print_document,
     project_at,
     say,
-    spinner,
 )
 from penstock.digest import short
 from penstock.errors import ContractBroken, UsageError
@@ -29,7 +31,7 @@ class Help(Sections):
     """The front page of the group."""
 
     headings: ClassVar = {
-        "From sources to versions": ("ingest", "bench", "quarantine"),
+        "From sources to versions": ("ingest", "watch", "bench", "quarantine"),
         "Contracts": ("infer", "check"),
         "Versions": ("log", "show", "diff", "lineage", "tag", "branches", "merge", "checkout"),
         "Elsewhere": ("push", "pull", "clone", "iceberg"),
@@ -62,10 +64,50 @@ def ingest(
     """
 
     def read() -> object:
-        with spinner("reading"):
-            return project_at(where, environment).data.ingest(dataset, refresh=refresh)
+        with Shown(quiet=as_json) as progress:
+            return project_at(where, environment).data.ingest(dataset, refresh=refresh, progress=progress)
 
     answer(read, _ingested, as_json)
+
+
+@app.command()
+def watch(
+    dataset: Annotated[str | None, typer.Argument(help="A dataset; every one otherwise.")] = None,
+    every: Annotated[str, typer.Option("--every", help="How often to look: 10s, 5m, 1h.")] = "10s",
+    where: Where = HERE,
+    environment: Environment = None,
+) -> None:
+    """Ingest what arrives in the sources, until Ctrl-C. A file that still grows from one look to the next has to wait.
+
+    Example: penstock data watch --every 1m
+    """
+    from penstock.project import parse_duration
+
+    try:
+        interval = parse_duration(every)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--every") from None
+
+    def begun() -> None:
+        typer.echo(f"looking every {every}")
+        sys.stdout.flush()
+
+    def look() -> None:
+        data = project_at(where, environment).data
+        data.watch(dataset, every=interval, on_start=begun, on_arrival=_arrived)
+
+    guarded(look, False)
+
+
+def _arrived(one: Any) -> None:
+    """A line for each version, and for what stopped one."""
+    typer.echo(f"{datetime.now():%H:%M:%S}  ", nl=False)
+    if one.done:
+        _ingested([one.done])
+    if one.error:
+        typer.secho(f"{one.dataset}: ", fg="red", nl=False)
+        typer.echo(str(one.error))
+    sys.stdout.flush()
 
 
 def _ingested(done: Any) -> None:

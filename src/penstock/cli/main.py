@@ -12,6 +12,7 @@ from typer.main import get_group
 
 from penstock.cli import render
 from penstock.cli.process import brief
+from penstock.cli.progress import Shown
 from penstock.cli.shell import (
     HERE,
     Actor,
@@ -30,7 +31,7 @@ from penstock.cli.shell import (
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
-    from penstock.pipeline import Turn
+    from penstock.pipeline import Event, Turn
     from penstock.train import Reproduction
 
 
@@ -145,7 +146,13 @@ def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], a
 
     def turn() -> "Turn":
         project = project_at(where, environment, sets)
-        return project.run(on_event=None if as_json else render.step)
+        with Shown(quiet=as_json) as progress:
+
+            def told(event: "Event") -> None:
+                progress.close()
+                render.step(event)
+
+            return project.run(on_event=None if as_json else told, progress=progress)
 
     result = guarded(turn, as_json)
     if as_json:

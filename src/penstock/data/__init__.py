@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from penstock.data.ingestion.ingest import ingest
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested
+from penstock.data.ingestion.watch import Arrival, Watch
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
 from penstock.data.versions.checkout import CheckedOut, checked_out, checkout
 from penstock.data.versions.merge import Merged, merge
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAIN",
     "TARGET",
+    "Arrival",
     "BenchReport",
     "Checked",
     "CheckedOut",
@@ -77,6 +79,7 @@ __all__ = [
     "Transferred",
     "Transformed",
     "Verdict",
+    "Watch",
     "as_export",
     "bench_frames",
     "bench_version",

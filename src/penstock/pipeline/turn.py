@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from penstock.data import checked_out, current, ingest, publish_derived
+from penstock.data import Progress, checked_out, current, ingest, publish_derived
 from penstock.deliver import in_production, register
 from penstock.digest import short
 from penstock.engine import Outcome, Step, run_step, step_key
@@ -73,16 +73,17 @@ def run(
     store: Store,
     *,
     on_event: Listener | None = None,
+    progress: Callable[[Progress], None] | None = None,
     now: datetime | None = None,
 ) -> Turn:
     """Rebuild what depends on what has changed, judge it, register what did not fail.
 
-    `now` is the time that the freshness of the training data is judged at.
+    `progress` is told how far an ingest is. `now` is the time that the freshness of the training data is judged at.
 
     Raises ContractBroken when data do not keep their contract, UserCodeError when the user's code
     raised; what was done before stays done, and the next turn begins there.
     """
-    turner = _Turner(project, ledger, store, on_event, now)
+    turner = _Turner(project, ledger, store, on_event, progress, now)
     commits = turner.data()
     if project.config.train is None:
         return Turn(tuple(turner.events), commits)
@@ -93,11 +94,18 @@ class _Turner:
     """The pieces that every step needs, and the events so far."""
 
     def __init__(
-        self, project: ProjectFile, ledger: Ledger, store: Store, on_event: Listener | None, now: datetime | None
+        self,
+        project: ProjectFile,
+        ledger: Ledger,
+        store: Store,
+        on_event: Listener | None,
+        progress: Callable[[Progress], None] | None,
+        now: datetime | None,
     ) -> None:
         self.project = project
         self.ledger = ledger
         self.store = store
+        self.progress = progress
         self.now = now or utc_now()
         self.events: list[Event] = []
         self._tell = on_event or (lambda event: None)
@@ -137,7 +145,7 @@ class _Turner:
             self._end(Event(f"ingest {dataset}", "cached", why, f"{fixed.rows:,} rows"))
             return fixed.commit
         started = time.perf_counter()
-        done = ingest(self.project, self.ledger, self.store, dataset)
+        done = ingest(self.project, self.ledger, self.store, dataset, progress=self.progress)
         away = (
             f", {done.quarantined:,} quarantined (penstock data quarantine show {dataset})" if done.quarantined else ""
         )

@@ -8,7 +8,8 @@ Whoever stops in between, by an error or by kill -9, leaves what was there befor
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,32 +40,35 @@ def ingest(
     dataset: str,
     *,
     refresh: bool = False,
+    leave: Collection[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Ingested:
     """Bring a dataset up to its source, or find that it is.
 
-    `refresh` reads everything again; it is how a function is asked again while its code is the same.
+    `refresh` reads everything again; it is how a function is asked again while its code is the same. Files to `leave`
+    stay what they were to the last ingest: somebody is still writing them.
     ContractBroken when schema, rows or the whole do not keep the contract; nothing is published then.
     Conflict when others keep moving the dataset meanwhile.
     """
     job = job_for(project, ledger, store, dataset, progress)
     try:
-        done = _ingest(job, refresh)
+        done = _ingest(job, refresh, leave)
     except Conflict:
         # somebody published meanwhile, most often the same files: then there is nothing left to do
-        done = _ingest(job, refresh)
+        done = _ingest(job, refresh, leave)
     release(ledger, dataset, project.branch)
     pin(project, ledger)
     return done
 
 
-def _ingest(job: Job, refresh: bool) -> Ingested:
+def _ingest(job: Job, refresh: bool, leave: Collection[str]) -> Ingested:
     started = time.perf_counter()
     known = _known(job)
     if is_directory(job.spec.source):
         return _ingest_directory(job, job.spec.source, known, refresh, started)
     archived = job.spec.mode != "snapshot" and known.current  # its files may all be gone, its rows stay
     inputs = inputs_of(job.project.root, job.spec.source, known.files, may_be_none=archived)
+    inputs = tuple(_before(one, known) if one.name in leave else one for one in inputs if _counts(one, known, leave))
     plan = make_plan(job.spec, job.settings, inputs, known, refresh=refresh)
     if plan.nothing:
         if plan.moved:
@@ -73,6 +77,16 @@ def _ingest(job: Job, refresh: bool) -> Ingested:
     with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
         staged, contract = audit(job, plan, known, partial(_opened, job, Path(scratch)))
     return publish_staged(job, plan, known, staged, contract, started)
+
+
+def _counts(one: Input, known: Known, leave: Collection[str]) -> bool:
+    return one.name not in leave or one.name in known.files
+
+
+def _before(one: Input, known: Known) -> Input:
+    """A file as the last ingest found it."""
+    was = known.files[one.name]
+    return replace(one, size=was["size"], mtime_ns=was["mtime_ns"], digest=was["digest"])
 
 
 def _opened(job: Job, scratch: Path, inputs: Sequence[Input], since: object) -> "list[Opened]":

@@ -123,7 +123,13 @@ def inputs_of(
     and is not read. UsageError when there is no file, unless there `may_be_none`, one that we cannot read,
     or one that two entries give.
     """
-    found = [one for entry in _each(source) for one in _inputs(root, entry, known or {}, may_be_none)]
+    found = listed(root, source, may_be_none=may_be_none)
+    return tuple(_digested(one, (known or {}).get(one.name, {})) for one in found)
+
+
+def listed(root: Path, source: "Source", *, may_be_none: bool = False) -> tuple[Input, ...]:
+    """The same inputs, but files of a directory without their digests: none of them is read."""
+    found = [one for entry in _each(source) for one in _inputs(root, entry, may_be_none)]
     twice = [name for name, count in Counter(one.name for one in found).items() if count > 1]
     if twice:
         hint = "take it out of one of them: its rows would be read twice"
@@ -152,9 +158,7 @@ def _each(source: "Source") -> "Sequence[str | FileSource | SqlSource]":
     return source if isinstance(source, tuple) else (source,)
 
 
-def _inputs(
-    root: Path, source: "str | FileSource | SqlSource", known: Mapping[str, Mapping[str, Any]], may_be_none: bool
-) -> list[Input]:
+def _inputs(root: Path, source: "str | FileSource | SqlSource", may_be_none: bool) -> list[Input]:
     from penstock.project import SqlSource
 
     if isinstance(source, SqlSource):
@@ -169,14 +173,13 @@ def _inputs(
         raise UsageError(what, where=str(root), hint=hint)
     pattern, reading = (source, None) if isinstance(source, str) else (source.path, source)
     if is_url(pattern):
-        listed = _objects(pattern, may_be_none)
+        found = _objects(pattern, may_be_none)
     elif pattern.endswith(".dvc"):
-        listed = [one for path in _paths(root, pattern, may_be_none) for one in _under_dvc(root, path)]
+        found = [one for path in _paths(root, pattern, may_be_none) for one in _under_dvc(root, path)]
     else:
-        files = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
-        listed = [_digested(one, known.get(one.name, {})) for one in files]
-    _refuse_unknown_kinds(listed)
-    return [replace(one, reading=reading) for one in listed]
+        found = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
+    _refuse_unknown_kinds(found)
+    return [replace(one, reading=reading) for one in found]
 
 
 def _refuse_unknown_kinds(inputs: Iterable[Input]) -> None:
@@ -224,7 +227,8 @@ def _listed(root: Path, path: Path) -> Input:
 
 
 def _digested(one: Input, known: Mapping[str, Any]) -> Input:
-    assert one.path is not None
+    if one.path is None:
+        return one
     return replace(one, digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
 
 
