@@ -218,11 +218,14 @@ class FileSource(Section):
     """Files that need to be told how they are read; what is not said is found out.
 
     {path: exports/*.txt, delimiter: "~", encoding: cp1250}
+    {path: s3://lake/2024/*.xlsx, sheet: Flights, header: 3}
     """
 
     path: str  # a path or a glob, in the project or under s3://, gs:// or az://
     delimiter: Delimiter | None = None  # between the cells of a text file
     encoding: Encoding | None = None  # of a text file: utf-8, cp1252, utf-16-le, ...
+    sheet: str | None = None  # of an Excel workbook that has several
+    header: int | None = Field(default=None, ge=1)  # the row of an Excel sheet that names the columns
 
 
 class SqlSource(Section):

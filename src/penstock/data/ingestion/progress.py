@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.data.sources.inputs import PACKED, Input
+from penstock.data.sources.inputs import LINES, PACKED, Input
 
 SAMPLE = 1 << 16  # bytes of a text file that tell how long its lines are
 
@@ -71,7 +71,7 @@ def _row_bytes(one: Input) -> float:
         return 0.0
     if one.format == "parquet":
         return one.size / max(1, _parquet_rows(one.path))
-    return _line_bytes(one.path) if one.text else 0.0
+    return _line_bytes(one.path) if one.format in LINES else 0.0
 
 
 def _line_bytes(path: Path) -> float:

@@ -11,10 +11,10 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, islice
+from itertools import accumulate, count, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,7 +105,7 @@ def describe(path: Path, name: str, delimiter: str | None = None) -> Csv:
         raise ContractBroken(what, where=name, hint="is the first line a header?")
     cells = next(_cells(body, delimiter))
     blank = head[: len(head) - len(body)].count("\n")
-    return Csv(path, delimiter, _header(cells, name), blank)
+    return Csv(path, delimiter, column_names(cells, name), blank)
 
 
 def sniff(sample: str) -> str:
@@ -130,9 +130,11 @@ def _cells(text: str, delimiter: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(re.sub(r"\r(?!\n)", " ", text), newline=""), delimiter=delimiter)
 
 
-def _header(cells: list[str], name: str) -> tuple[str, ...]:
-    named = tuple(cell if cell.strip() else f"column_{position}" for position, cell in enumerate(cells, start=1))
-    twice = [cell for cell, count in Counter(named).items() if count > 1]
+def column_names(cells: Sequence[str], name: str, places: Iterable[int] | None = None) -> tuple[str, ...]:
+    """A header's names; a cell without one is called by its place. ContractBroken when two are the same."""
+    placed = zip(places or count(1), cells, strict=False)
+    named = tuple(cell if cell.strip() else f"column_{place}" for place, cell in placed)
+    twice = [cell for cell, times in Counter(named).items() if times > 1]
     if twice:
         table: list[dict[str, object]] = [
             {"column": cell, "change": f"stands {named.count(cell)} times in the header"} for cell in twice

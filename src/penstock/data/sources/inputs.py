@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from penstock.project import FileSource, Source, SqlSource
 
 FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json",
+    ".xlsx": "excel", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
-TEXT = ("csv", "ndjson", "json")  # may be compressed
+LINES = ("csv", "ndjson", "json")  # may be compressed
+TEXT = (*LINES, "excel")
 PACKED = ".gz"
 
 
@@ -67,7 +68,7 @@ class Input:
 
     @property
     def format(self) -> str:
-        """csv, parquet, ndjson, json, arrow, function or query."""
+        """csv, parquet, ndjson, json, excel, arrow, function or query."""
         if self.query is not None:
             return "query"
         return "function" if self.is_function else FORMATS[extension(self.name)]
@@ -150,7 +151,7 @@ def function_digest(root: Path, reference: str) -> str:
 def extension(name: str) -> str:
     """`.csv` of `data/a.csv` and of `data/a.CSV.gz`."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
-    packed = suffixes[-1:] == [PACKED] and FORMATS.get(suffixes[-2] if len(suffixes) > 1 else "") in TEXT
+    packed = suffixes[-1:] == [PACKED] and FORMATS.get(suffixes[-2] if len(suffixes) > 1 else "") in LINES
     return suffixes[-2] if packed else (suffixes[-1] if suffixes else "")
 
 

@@ -128,6 +128,18 @@ def _lines(plain: Path, name: str) -> Raw:
     return Raw(name, rows, True, lines=plain)
 
 
+def _excel(path: Path, one: Input, scratch: Path) -> Raw:
+    from penstock.data.sources.excelfile import read_sheet
+
+    told = one.reading
+    numbers, rows = read_sheet(path, one.name, told.sheet if told else None, told.header if told else None)
+    _refuse_names(rows.columns, one.name)
+    # a sheet must be read as a whole; other inputs are opened before its rows are needed
+    copy = scratch / f"{len(list(scratch.iterdir()))}-{path.stem}.arrow"
+    rows.insert_column(0, numbers.alias(ROW)).write_ipc(copy)
+    return Raw(one.name, pl.scan_ipc(copy), True)
+
+
 def _parquet(path: Path, one: Input, scratch: Path) -> Raw:
     return _typed(one.name, pl.scan_parquet(path, glob=False, hive_partitioning=False))
 
@@ -142,10 +154,15 @@ def _typed(name: str, rows: pl.LazyFrame) -> Raw:
     return Raw(name, _numbered(rows, name, names), False)
 
 
-_FILES = {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson, "json": _json, "arrow": _arrow}
+_FILES = {"csv": _csv, "parquet": _parquet, "ndjson": _ndjson, "json": _json, "excel": _excel, "arrow": _arrow}
 
 
 def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0) -> pl.LazyFrame:
+    _refuse_names(columns, name)
+    return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
+
+
+def _refuse_names(columns: list[str], name: str) -> None:
     taken = [column for column in columns if is_reserved(column)]
     if taken:
         raise ContractBroken(f"the column name {taken[0]!r} is reserved", where=name, hint="rename the column")
@@ -153,7 +170,6 @@ def _numbered(rows: pl.LazyFrame, name: str, columns: list[str], offset: int = 0
     if len(longest) > LONGEST_NAME:
         what = f"the column name {longest[:40]!r}... has {len(longest):,} characters; {LONGEST_NAME} are allowed"
         raise ContractBroken(what, where=name, hint="is the first line a header?")
-    return rows.with_row_index(ROW, offset=offset + 1).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
 def _query(root: Path, one: Input, query: "SqlSource", since: object) -> Iterator[Raw]:
