@@ -2,6 +2,8 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.data import check, parse_contract
 from penstock.data.contracts.rules import annotated
@@ -170,3 +172,20 @@ def test_personal_values_are_not_told() -> None:
     contract = parse_contract("columns: {a: {type: Int64, pii: sensitive}}")
     (change,) = head_changes(contract, pl.DataFrame({"a": ["2 km", "3 km"]}))
     assert change["found"] == "text such as ***"
+
+
+@given(st.lists(st.tuples(*[st.none() | st.integers(-2, 2)] * 3), min_size=1, max_size=20), st.integers(1, 150))
+def test_every_row_has_all_of_its_reasons_however_many_rules_there_are(rows: list[tuple], rules: int) -> None:
+    listed = "".join(f"  - {{name: r{n}, expression: a <> {n % 5 - 2}}}\n" for n in range(rules))
+    contract = parse_contract(
+        "columns:\n  a: {type: Int64, min: 0}\n  b: {type: Int64, max: 0, nullable: false}\n"
+        f"  c: {{type: Int64, severity: warn, values: [1]}}\nrules:\n{listed}"
+    )
+    frame = pl.DataFrame(rows, schema=dict.fromkeys("abc", pl.Int64), orient="row")
+    marked = annotated(frame.lazy(), contract, frame.schema, text=False, conditions={}).collect()
+    for (a, b, c), said, warned in zip(rows, marked["__reasons__"], marked["__warnings__"], strict=True):
+        expected = ["a: below 0"] if a is not None and a < 0 else []
+        expected += ["b: missing"] if b is None else ["b: above 0"] if b > 0 else []
+        expected += [f"r{n}" for n in range(rules) if a == n % 5 - 2]
+        assert said.to_list() == expected
+        assert warned.to_list() == (["c: not one of the values"] if c not in (None, 1) else [])
