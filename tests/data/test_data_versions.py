@@ -311,3 +311,16 @@ def test_two_that_publish_to_one_ref_lose_nothing(lab) -> None:
         assert lab.store.manifest(after.commit).parents == (before.commit,)
     rows = lab.rows("flights").sort("who", "n")
     assert rows.rows() == [(who, n) for who in ("ada", "bob") for n in range(15)]
+
+
+def test_distributions_of_two_versions(lab) -> None:
+    rows = pl.select(x=pl.int_range(2_000)).with_columns(y=pl.col("x") % 7, name=pl.lit("a"), deep=pl.struct("x"))
+    after = rows.with_columns(x=pl.col("x") + 1_000, name=pl.when(pl.col("y") < 3).then(pl.lit("b")).otherwise("name"))
+    one, other = made(lab, rows), made(lab, after)
+    found = diff(lab.store, one, other, distribution=True).shifts
+    assert [(shift.column, shift.shifted) for shift in found][-1] == ("y", False)
+    assert {shift.column: shift.shifted for shift in found} == {"x": True, "name": True, "y": False}
+    assert {shift.column: shift.new for shift in found}["name"] == ("b",)
+    assert [shift.drift.debiased for shift in found][:2] == sorted((s.drift.debiased for s in found[:2]), reverse=True)
+    assert diff(lab.store, one, other).shifts == ()
+    assert diff(lab.store, one, made(lab, rows.clear()), distribution=True).shifts == ()

@@ -180,16 +180,17 @@ class DataStep(StepApi):
         with self._work.ledger.read() as reader:
             return lineage_of(reader, version)
 
-    def diff(self, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
+    def diff(self, before: str, after: str, *, key: Sequence[str] = (), distribution: bool = False) -> "Diff":
         """What changed between two versions: columns, parts, rows by `key` or the key of the contract.
 
-        Of columns also what it means for whoever reads them: contract, features, requests, models.
+        Of columns also what it means for whoever reads them: contract, features, requests, models. With
+        `distribution` every row of both is read, and how far each column has shifted is told too.
         """
         from penstock.data import History, diff, downstream
 
         work = self._work
         old, new = self.version(before), self.version(after)
-        found = diff(work.store, old.commit, new.commit, key=key)
+        found = diff(work.store, old.commit, new.commit, key=key, distribution=distribution)
         changes = [(str(change["column"]), str(change["change"])) for change in found.schema]
         history = History(work.ledger, work.store)
         return replace(found, downstream=downstream(work.project, history, new.dataset, changes))

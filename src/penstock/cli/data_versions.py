@@ -166,6 +166,9 @@ def diff(
     key: Annotated[
         list[str], typer.Option("--key", help="A column that rows are matched by; those of the contract otherwise.")
     ] = [],  # noqa: B006
+    distribution: Annotated[
+        bool, typer.Option("--distribution", help="Read every row, and tell how far each column has shifted.")
+    ] = False,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
@@ -174,7 +177,11 @@ def diff(
 
     Example: penstock data diff flights@3f9c2a flights --key flight --key day
     """
-    answer(lambda: project_at(where, environment).data.diff(before, after, key=key), _difference, as_json)
+
+    def compare() -> object:
+        return project_at(where, environment).data.diff(before, after, key=key, distribution=distribution)
+
+    answer(compare, _difference, as_json)
 
 
 def _difference(found: Any) -> None:
@@ -187,6 +194,18 @@ def _difference(found: Any) -> None:
         table(["column", "change", "before", "after"], [list(change.values()) for change in found.schema])
     if found.downstream:
         table(["column", "change", "read by", "what it means"], [list(effect.values()) for effect in found.downstream])
+    if found.shifts:
+        rows = [_shift(one) for one in found.shifts]
+        table(["column", "shifted", "psi", "js", "ks", "missing", "new", "vanished"], rows)
+
+
+def _shift(one: Any) -> list[object]:
+    """A column's distances; `psi` less what chance adds."""
+    drift = one.drift
+    ks = "" if drift.ks is None else f"{drift.ks:.3f}"
+    levels = [", ".join(some[:3]) + (" …" if len(some) > 3 else "") for some in (one.new, one.vanished)]
+    said = "yes" if one.shifted else ""
+    return [one.column, said, f"{drift.debiased:.3f}", f"{drift.js:.3f}", ks, f"{one.missing_change:+.1%}", *levels]
 
 
 @app.command()

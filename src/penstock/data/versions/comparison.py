@@ -13,6 +13,7 @@ from penstock.data.contracts.dtypes import dtype_of, type_name
 from penstock.data.contracts.evolution import Field, candidates, evolution, likeness
 from penstock.data.contracts.schema import Change
 from penstock.errors import UsageError
+from penstock.stats import Shift
 from penstock.store import Manifest, Store, Table
 
 
@@ -24,6 +25,7 @@ class Diff:
     downstream  ({"column", "change", "read by", "means"}, ...): what that means, where a project knows who reads them
     key         the columns that rows were matched by; () means whole rows, since the versions have no common key or
                 rows that share one; then no row counts as changed
+    shifts      how far each column of both is from what it was, the largest first; () unless that was asked for
     """
 
     before: str
@@ -38,6 +40,7 @@ class Diff:
     removed: int
     changed: int
     downstream: tuple[Change, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def same(self) -> bool:

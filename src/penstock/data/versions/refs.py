@@ -6,6 +6,7 @@ What a version holds is in the store; that it exists, who points to it and since
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -121,11 +122,16 @@ def publish_derived(
     return version
 
 
-def diff(store: Store, before: str, after: str, *, key: Sequence[str] = ()) -> "Diff":
-    """What changed between two commits: schema, parts, rows.
+def diff(store: Store, before: str, after: str, *, key: Sequence[str] = (), distribution: bool = False) -> "Diff":
+    """What changed between two commits: schema, parts, rows, and with `distribution` how far each column has shifted.
 
     Rows are matched by `key`, or by the key that the dataset had when it was ingested.
     """
     from penstock.data.versions.comparison import compare
 
-    return compare(store, before, after, key)
+    found = compare(store, before, after, key)
+    if not distribution:
+        return found
+    from penstock.data.versions.distribution import distribution as shifted
+
+    return replace(found, shifts=shifted(store, before, after))
