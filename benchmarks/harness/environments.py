@@ -13,6 +13,15 @@ PEERS = {
     "DVC": "dvc==3.67.1",
     "Metaflow": "metaflow==2.19.39",
     "ZenML": "zenml[local]==0.98.0",
+    "Evidently": "evidently==0.7.23",
+    "NannyML": "nannyml==0.13.1",
+    "whylogs": "whylogs==1.6.4",
+}
+# What a peer needs and does not ask for, or does not work with in its newest version.
+BESIDE = {
+    "Evidently": ("pandas==2.3.3", "pyarrow==22.0.0"),
+    "NannyML": ("statsmodels==0.14.6", "pyarrow==22.0.0"),
+    "whylogs": ("pandas==2.3.3", "pyarrow==22.0.0"),
 }
 TABLES = f"polars=={version('polars')}"  # what the steps of a benchmark work with, in every tool
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +52,7 @@ def environment(peer: str) -> Environment:
     ready = place.path / "ready"
     if not ready.exists():
         print(f"installing {wanted} ...", file=sys.stderr, flush=True)
-        _make(place, wanted, TABLES)
+        _make(place, wanted, TABLES, *BESIDE.get(peer, ()))
         ready.touch()
     return place
 
