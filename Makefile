@@ -32,6 +32,9 @@ test-iceberg: setup ## the export to Iceberg, in an environment of its own
 	$(BIN)/uv pip install --quiet --python .venv-iceberg/bin/python --constraint requirements.lock --editable '.[iceberg]' --group dev
 	.venv-iceberg/bin/python -m pytest tests/data/test_data_iceberg.py
 
+test-peers: setup ## Evidently and NannyML as oracles, in environments of their own
+	$(BIN)/python -m pytest tests/stats/test_peers.py -m peers -o pythonpath="src tests benchmarks"
+
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 

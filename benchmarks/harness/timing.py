@@ -29,14 +29,14 @@ class Timing:
     cpu: float
 
 
-def interleave(jobs: Mapping[str, Job], *, turns: int) -> dict[str, Timing]:
-    """Every job once per turn, all of them `turns` times, after one turn that does not count."""
+def interleave(jobs: Mapping[str, Job], *, turns: int, warm: bool = True) -> dict[str, Timing]:
+    """Every job once per turn, all of them `turns` times, after one turn that does not count if they are to be warm."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
-    for turn in range(turns + 1):
+    for turn in range(-1 if warm else 0, turns):
         for name, job in jobs.items():
             job.before()
             once = _time(job)
-            if turn:
+            if turn >= 0:
                 taken[name].append(once)
     return {name: Timing(median(w for w, _ in times), median(c for _, c in times)) for name, times in taken.items()}
 

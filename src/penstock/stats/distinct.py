@@ -1,8 +1,8 @@
 """How many different values there were, of rows that are never together.
 
-All of them by their hashes up to 256, then a HyperLogLog of 2,048 registers (Flajolet et al. 2007), which
-2.3 % off is one standard error of, whatever the count. Adding the same value twice changes nothing, so counts
-of overlapping parts merge. Hashes depend on nothing but the value: a profile of last year merges with today's.
+Up to 256 of them by their hashes, then a HyperLogLog of 2,048 registers (Flajolet et al. 2007): its standard error
+is 2.3 % whatever the count. The same value twice changes nothing, so counts of overlapping parts merge. A hash depends
+on nothing but the value: a profile of last year merges with today's.
 """
 
 from collections.abc import Iterator
