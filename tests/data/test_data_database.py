@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -211,6 +212,16 @@ def test_a_wrong_url(tmp_path: Path, url: str, message: str) -> None:
     assert message in str(failing(tmp_path, url=url, table="orders"))
 
 
+@pytest.mark.parametrize(
+    ("scheme", "library", "extra"), [("postgresql", "psycopg", "postgres"), ("mysql", "pymysql", "mysql")]
+)
+def test_the_library_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, library: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    assert failing(tmp_path, url=f"{scheme}://host/x", table="t").hint == f"pip install 'penstock[{extra}]'"
+
+
 def test_a_query_feeds_a_dataset(lab: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAREHOUSE", url.replace("root@", "root:@").replace("postgres@", f"postgres:{SECRET}@"))
     lab.write("c.yaml", "columns:\n  id: {type: Int64}\n  name: {type: String}\nkeys: [id]\n")
@@ -218,7 +229,8 @@ def test_a_query_feeds_a_dataset(lab: Any, url: str, monkeypatch: pytest.MonkeyP
     lab.datasets["orders"] = f'{{contract: c.yaml, source: {{url: "${{WAREHOUSE}}", sql: "{sql}"}}}}'
     first = lab.ingest("orders")
     assert lab.rows("orders").rows() == [(1, "name 1"), (2, "name 2"), (3, "name 3")]
-    assert lab.ingest("orders").commit == first.commit  # asked again, and the rows are the same
+    again = lab.ingest("orders")
+    assert (again.commit, again.why) == (first.commit, "asked the database, but the rows are the same")
     everything = b"".join(path.read_bytes() for path in lab.root.rglob("*") if path.is_file() and path.suffix != ".db")
     assert SECRET.encode() not in everything + (lab.root / ".penstock" / "ledger.db").read_bytes()
 

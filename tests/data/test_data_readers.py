@@ -139,6 +139,15 @@ def test_a_reserved_column(tmp_path: Path, name: str) -> None:
         list(read(tmp_path, "a.csv", f"a,{name}\n1,2\n".encode()))
 
 
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_a_parquet_file_that_is_cut_off_is_named(tmp_path: Path, kept: float) -> None:
+    pl.DataFrame({"a": range(10_000)}).write_parquet(tmp_path / "a.parquet")
+    data = (tmp_path / "a.parquet").read_bytes()
+    with pytest.raises(ContractBroken, match="cannot be read") as error:
+        [rows(raw) for raw in read(tmp_path, "a.parquet", data[: int(len(data) * kept)])]
+    assert error.value.where == "a.parquet"
+
+
 @pytest.mark.parametrize(
     "result", ["pl.DataFrame(d)", "pl.LazyFrame(d)", "iter([pl.DataFrame(d)])", "[pl.DataFrame(d)]"]
 )

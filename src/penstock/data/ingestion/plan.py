@@ -134,6 +134,8 @@ def _why(
         if changed:
             return f"code of {source} changed"
         return "source unchanged" if settings["mode"] == "snapshot" else f"asked {source}"
+    if isinstance(source, dict) and "url" in source:
+        return "asked the database" if changed else "source unchanged"
     new = len(changed - before.keys())
     gone = gone if settings["mode"] == "snapshot" else 0
     said = [(new, "new"), (len(changed) - new, "changed"), (gone, "gone")]
