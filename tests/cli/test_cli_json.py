@@ -38,7 +38,9 @@ CALLS = {
     "data clone": "{remote}",
     "data collect": "",
     "data diff": "parcels parcels",
+    "data iceberg": "parcels lake.parcels --catalog sqlite:///{again}",
     "data ingest": "",
+    "data lineage": "parcels",
     "data log": "parcels",
     "data merge": "main",
     "data pull": "{remote}",
@@ -76,7 +78,15 @@ CALLS = {
     "validate show": "",
 }
 # What they say instead of working here, where there is nothing that they could do.
-REFUSALS = {"approve": 2, "data clone": 2, "data quarantine readmit": 4, "promote": 2, "rollback": 2}
+REFUSALS = {
+    "approve": 2,
+    "data clone": 2,
+    "data iceberg": 1,  # its library is not in the lock
+    "data lineage": 2,
+    "data quarantine readmit": 4,
+    "promote": 2,
+    "rollback": 2,
+}
 
 
 def commands(group: Any = None, path: str = "") -> Iterator[tuple[str, Any]]:
