@@ -39,11 +39,12 @@ MESSY = {
 
 
 @pytest.mark.parametrize("name", MESSY)
+@pytest.mark.parametrize("depth", ["quick", "full"])
 @pytest.mark.parametrize("other", ["itself", "clean"])
-def test_no_table_is_too_messy(name: str, other: str) -> None:
+def test_no_table_is_too_messy(name: str, other: str, depth: str) -> None:
     rows = MESSY[name]
     target = {"target": rows.columns[-1], "task": "multiclass"} if rows.columns else {}
-    done = report(rows, rows if other == "itself" else clean(50), key=tuple(rows.columns[:1]), **target)
+    done = report(rows, rows if other == "itself" else clean(50), depth, key=tuple(rows.columns[:1]), **target)
     assert done.rows == rows.height
     assert {finding.kind for finding in done.findings} <= set(BENCH_KINDS)
     for finding in done.findings:

@@ -26,7 +26,7 @@ QUICK = (
     "labels:label_conflict",
 )
 # what takes a model, or every row twice; scikit-learn loads with the first of them
-FULL: tuple[str, ...] = ()
+FULL = ("overlap:overlap", "isolation:multivariate_outliers", "domain:multivariate_shift", "confident:mislabelled")
 TELLING_VALUES = {
     "constant": "one value in every row",
     "outlier": "values far from all others",
@@ -38,8 +38,14 @@ TELLING_VALUES = {
 
 def run_checks(facts: Facts, depth: str, kinds: Collection[str] = ()) -> list[Finding]:
     """What the checks of a depth find; of these kinds only, where some are named."""
-    names = (*QUICK, *FULL) if depth == "full" else QUICK
-    found = (finding for name in names for finding in _check(name)(facts))
+    found = [finding for name in QUICK for finding in _check(name)(facts)]
+    if depth == "full":
+        import sklearn.ensemble  # noqa: F401  the limit holds for libraries that are loaded when it is set
+        from threadpoolctl import threadpool_limits
+
+        # small fits on several threads wait for each other longer than they work, most of all on a busy machine
+        with threadpool_limits(limits=1):
+            found += [finding for name in FULL for finding in _check(name)(facts)]
     return [_discreet(facts, finding) for finding in found if not kinds or finding.kind in kinds]
 
 

@@ -36,14 +36,14 @@ def shift(facts: Facts) -> Iterator[Finding]:
 def _shifts(facts: Facts) -> tuple[Shift, ...]:
     if facts.profiles is None or facts.before is None or min(facts.before.height, facts.batch.height) < ENOUGH:
         return ()
-    names = [name for name in facts.profiles[0].columns if not _moves_on(facts, name)]
+    names = [name for name in facts.profiles[0].columns if not moves_on(facts, name)]
     reference, current = (
         Profile(one.rows, {name: one.columns[name] for name in names}) for one in facts.profiles
     )  # fmt: skip
     return shifts(reference, current)
 
 
-def _moves_on(facts: Facts, name: str) -> bool:
+def moves_on(facts: Facts, name: str) -> bool:
     """Whether a column names rows or times, so that new rows have new values: that is no shift."""
     dtype, column = facts.batch.schema[name], facts.batch.columns[name]
     if name in facts.context.identifying or dtype.is_temporal():
