@@ -68,6 +68,18 @@ def test_branches_that_both_appended_become_one_version_with_both_as_parents(div
     assert [one.how for one in on(lab, "work").data.merge("main")] == ["fast-forward"]
 
 
+def test_what_both_asked_of_the_same_function_is_kept_after_the_next_ingest(lab) -> None:
+    source = "import polars as pl\n\n\ndef rows():\n    return pl.read_csv('rows.csv')\n"
+    lab.write("source.py", source.replace("rows.csv", str(lab.root / "rows.csv")))
+    lab.datasets["flights"] = '{source: "source:rows", mode: append, watermark: id, key: id}'
+    for branch, ids in (("main", "1"), ("work", "1\n2"), ("main", "1\n3"), ("main", "1\n3\n4")):
+        if ids.endswith("4"):
+            assert [one.how for one in on(lab, "main").data.merge("work")] == ["rebased"]
+        lab.write("rows.csv", f"id\n{ids}\n")
+        on(lab, branch).data.ingest("flights", refresh=False)
+    assert on(lab, "main").data.show("flights").collect()["id"].to_list() == [1, 3, 2, 4]
+
+
 def test_the_same_merge_on_another_machine_is_the_same_version(diverged) -> None:
     lab, _, _ = diverged
     copy = lab.root.parent / "copy"

@@ -130,7 +130,12 @@ class _Merger:
             return "rows that both had were replaced"
         files = [{file["name"]: file["digest"] for file in self._files(dataset, end)} for end in (ours, theirs)]
         clash = sorted(name for name in files[0].keys() & files[1].keys() if files[0][name] != files[1][name])
-        return f"{clash[0]} is another file on each" if clash else self._shared_key(one, other)
+        if clash:
+            return f"{clash[0]} is another file on each"
+        told = Counter(part for file in self._united(dataset, ours, theirs) for part in file["good"])
+        if told != _parts(_union(one, other)):
+            return "which file each row came from is not known"
+        return self._shared_key(one, other)
 
     def _shared_key(self, ours: Manifest, theirs: Manifest) -> str | None:
         from penstock.data.versions.comparison import tells_apart
@@ -142,12 +147,16 @@ class _Merger:
     def _files(self, dataset: str, commit: str) -> list[dict[str, Any]]:
         return list(position_of(self._reader, dataset, commit).get("files", ()))
 
+    def _united(self, dataset: str, ours: str, theirs: str) -> list[dict[str, Any]]:
+        """Our files, then theirs. What both read they may have read more of, where it is read again and again."""
+        united = {file["digest"]: file for file in self._files(dataset, theirs)}
+        files = [_both(file, united.pop(file["digest"], file)) for file in self._files(dataset, ours)]
+        return [*files, *united.values()]
+
     def _rebased(self, dataset: str, ours: str, theirs: str) -> Merged:
         """A version with the rows of both: theirs behind ours."""
         one, other = self.store.manifest(ours), self.store.manifest(theirs)
-        files = self._files(dataset, ours)
-        known = {file["digest"] for file in files}
-        files += [file for file in self._files(dataset, theirs) if file["digest"] not in known]
+        files = self._united(dataset, ours, theirs)
         self._positions[dataset] = {**position_of(self._reader, dataset, ours), "files": files}
         producer = digest_value(_inputs(dataset, ours, theirs))
         aside = self._union_of([one.notes["quarantine"], other.notes["quarantine"]], producer)
@@ -173,6 +182,12 @@ class _Merger:
 
 def _inputs(dataset: str, ours: str, theirs: str) -> dict[str, str]:
     return {"step": "merge", "dataset": dataset, "ours": ours, "theirs": theirs}
+
+
+def _both(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """One file with the parts that either side has of it."""
+    more = {side: [part for part in theirs[side] if part not in ours[side]] for side in ("good", "bad")}
+    return {**ours, **{side: [*ours[side], *parts] for side, parts in more.items()}}
 
 
 def _parts(manifest: Manifest) -> Counter[str]:
