@@ -119,6 +119,16 @@ def test_a_source_writes_nothing(url: str, tmp_path: Path) -> None:
     assert read(tmp_path, url, "SELECT id FROM orders").height == 3
 
 
+def test_a_server_that_goes_away_in_the_middle(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BATCH", 1_000)
+    coming = frames(tmp_path, SqlSource(url=postgres, sql="SELECT g AS id FROM generate_series(1, 300000) AS g"))
+    assert next(coming).height == 1_000
+    run(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    with pytest.raises(PenstockError, match="terminating connection") as error:
+        list(coming)
+    assert error.value.where == Database.at(tmp_path, postgres).place
+
+
 def test_types_of_postgres(postgres: str, tmp_path: Path) -> None:
     sql = """SELECT true AS b, 1::smallint AS i, 9223372036854775807 AS l, 0.1::real AS r, 0.1::float8 AS d,
         1.10::numeric(10,2) AS n, 123.456789012345678::numeric AS nn, 'x'::text AS s, 'y'::char(3) AS ch,

@@ -173,7 +173,7 @@ def _text(sql: str, since: str | None = None) -> sa.TextClause:
     def put(found: re.Match[str]) -> str:
         return since if since is not None and found[1] == "since" else f"\\{found[0]}"
 
-    return sa.text(re.sub(r"(?<![:\w\\]):(\w+)(?![:\w])", put, sql))
+    return sa.text(re.sub(r"(?<![:\w\\]):([\w$]+)(?![:\w$])", put, sql))
 
 
 def _literal(value: object, database: Database) -> str:
