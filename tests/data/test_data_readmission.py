@@ -116,6 +116,12 @@ def test_values_that_had_types_come_back_as_they_were(aside) -> None:
     assert aside.rows("flights").sort("id").equals(frame)
 
 
+def test_a_file_as_a_spreadsheet_saves_it(aside) -> None:
+    path = exported(aside, **{"x,2,AA": "900,2,AA"})
+    path.write_bytes(path.read_text().replace(",", ";").replace("\n", "\r\n").encode("utf-16"))
+    assert back(aside, corrected=path).readmitted == 1
+
+
 def refused(lab, error, match, **chosen) -> None:
     with lab.ledger.read() as reader:
         before = (lab.head("flights"), lab.head("flights.quarantine"), reader.count(Version))
@@ -141,6 +147,8 @@ def test_what_cannot_come_back_changes_nothing(aside) -> None:
         "without a place, or twice: data/a.csv row 2",
         corrected=exported(aside, **{"csv,3\n": "csv,2\n"}),
     )
+    refused(aside, UsageError, "cannot be read", corrected=aside.write("corrected.csv", "__file__,__row__\na,1,2,3\n"))
+    refused(aside, UsageError, "cannot be read", corrected=aside.write("corrected.parquet", "PAR1"))
     refused(aside, UsageError, "it lacks delay", corrected=exported(aside, delay="late"))
     (aside.root / "contracts/flights.yaml").write_text("columns: {id: {type: Int64}}")
     refused(aside, UsageError, "gives other columns than flights has")

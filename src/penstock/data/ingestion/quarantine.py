@@ -1,5 +1,6 @@
 """What contracts have turned away: how much and why, the rows themselves, and rows that somebody corrected."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,7 +91,11 @@ def read_corrected(path: Path, names: list[str]) -> pl.DataFrame:
 
     UsageError when columns lack or a row stands there twice.
     """
-    frame = pl.read_parquet(path) if path.suffix == ".parquet" else _texts(path)
+    try:
+        frame = pl.read_parquet(path) if path.suffix == ".parquet" else _texts(path)
+    except pl.exceptions.PolarsError as error:
+        hint = "save it as CSV with the columns that were exported, or as Parquet"
+        raise UsageError(f"cannot be read: {str(error).splitlines()[0]}", where=str(path), hint=hint) from error
     if lacking := [name for name in (*names, FILE, ROW) if name not in frame.columns]:
         what = f"it lacks {', '.join(lacking)}"
         raise UsageError(what, where=str(path), hint="correct a file that `penstock data quarantine export` wrote")
@@ -136,8 +141,10 @@ def _must_be_among(kind: str, wanted: str, values: pl.Expr, rows: pl.LazyFrame) 
 
 
 def _texts(path: Path) -> pl.DataFrame:
-    csv = csvfile.describe(path, path.name)
-    return pl.read_csv(path, separator=csv.delimiter, infer_schema=False, glob=False)
+    """A CSV file as spreadsheets save it: other delimiters, encodings and line ends are read too."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+        csv = csvfile.describe(csvfile.plain_text(path, str(path), Path(scratch)), str(path))
+        return pl.read_csv(csv.path, separator=csv.delimiter, infer_schema=False, glob=False)
 
 
 def _shown(places: pl.DataFrame) -> Iterator[str]:
