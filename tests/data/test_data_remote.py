@@ -157,6 +157,29 @@ def test_a_branch_of_its_own(machine, remote) -> None:
     assert (ids(bob), ids(bob, "flights@main")) == ([1, 2], [1])
 
 
+def test_computed_tables_are_done_on_the_other_side(machine, remote) -> None:
+    ada, bob = machine("ada", remote), machine("bob", remote)
+    for one in (ada, bob):
+        (root_of(one) / "pipeline.py").write_text("def late(flights):\n    return flights.filter(id=2)\n")
+        with (root_of(one) / "penstock.yaml").open("a") as file:
+            file.write('  transforms: {late: {function: "pipeline:late", from: flights}}\n')
+    ada, bob = (Project.open(root_of(one), actor="ada") for one in (ada, bob))
+    (root_of(ada) / "data" / "a.csv").write_text("id,delay,carrier\n1,2,AA\n2,2,AA\n")
+    made = ada.run().data
+    ada.data.push()
+    bob.data.clone()
+    assert ids(bob, "late") == [2]
+    shutil.copy(root_of(ada) / "data" / "a.csv", root_of(bob) / "data")
+    done = bob.run()
+    assert done.data == made
+    assert {event.step: event.state for event in done.events}["transform late"] == "cached"
+    (root_of(bob) / "data" / "b.csv").write_text("id,delay,carrier\n3,2,AA\n")
+    assert bob.run().data != made
+    newest = bob.data.version("late").commit
+    assert {one.dataset: one.how for one in bob.data.pull().refs} == {"flights": "ahead", "late": "ahead"}
+    assert bob.data.version("late").commit == newest
+
+
 # --- conflicts -----------------------------------------------------------------------------------
 
 

@@ -140,10 +140,10 @@ class _Puller:
         def parents(one: str) -> list[str]:
             return self._parents(dataset, one)
 
-        computed = dataset in self.project.config.data.transforms  # and has no history to lose
-        if ref["kind"] == "branch" and (computed or leads_to(parents, there.commit, commit)):
+        if ref["kind"] == "branch" and leads_to(parents, there.commit, commit):
             return Moved(dataset, name, commit, there.commit, "moved")
-        if not (ref["kind"] == "branch" and leads_to(parents, commit, there.commit)):
+        computed = dataset in self.project.config.data.transforms  # then the next run decides, and has what came
+        if not (ref["kind"] == "branch" and (computed or leads_to(parents, commit, there.commit))):
             self.diverged.append(f"{dataset}@{name} is {short(there.commit)} here and {short(commit)} there")
             self.between += [(dataset, one) for one in ancestors(parents, commit) if not self.store.has(one)]
         return Moved(dataset, name, there.commit, there.commit, "ahead")
@@ -193,8 +193,8 @@ class _Puller:
 
 
 def _refs_of(remote: Remote) -> list[dict[str, Any]]:
-    found = (remote.read(key) for key in remote.keys("refs"))
-    return [stored.value for stored in found if stored]
+    found = dict(at_once(remote.read, remote.keys("refs")))
+    return [stored.value for _, stored in sorted(found.items()) if stored]
 
 
 def _publish(tx: Transaction, dataset: str, commit: str, branch: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moved:
-    """What became of a ref. `behind`: the other side has something newer, and it stays."""
+    """What became of a ref. `behind`: the other side has something newer, and stays; `ahead`: this side does."""
 
     dataset: str
     name: str
