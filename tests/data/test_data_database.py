@@ -26,7 +26,17 @@ SECRET = "hunter2-very-secret"
 def postgres() -> Iterator[str]:
     with postgres_server() as server:
         run(f"{server}/postgres", "CREATE DATABASE shop", f"CREATE ROLE ada LOGIN PASSWORD '{SECRET}'")
+        ask_for_passwords(f"{server}/postgres", "ada")
         yield f"{server}/shop"
+
+
+def ask_for_passwords(url: str, role: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        (name,) = connection.execute("SHOW hba_file").fetchone() or ()
+        Path(name).write_text(f"host all {role} all scram-sha-256\n{Path(name).read_text()}")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +215,13 @@ def test_no_way_in(request: pytest.FixtureRequest, tmp_path: Path, server: str) 
     assert "nowhere" in missing.what
 
 
-def test_a_wrong_password(mariadb: str, tmp_path: Path) -> None:
-    error = failing(tmp_path, url=mariadb.replace("root@", f"ada:{SECRET}!@"), table="orders")
-    assert "access is refused: Access denied for user 'ada'" in str(error)
+@pytest.mark.parametrize(("server", "said"), [("mariadb", "Access denied"), ("postgres", "authentication failed")])
+def test_a_wrong_password(request: pytest.FixtureRequest, tmp_path: Path, server: str, said: str) -> None:
+    url = request.getfixturevalue(server).replace("root@", f"ada:{SECRET}!@").replace("postgres@", f"ada:{SECRET}!@")
+    error = failing(tmp_path, url=url, table="orders")
+    assert error.what.startswith("access is refused: ")
+    assert said in error.what
+    assert error.hint == "check user and password in the `url` of the source"
 
 
 @pytest.mark.parametrize(
