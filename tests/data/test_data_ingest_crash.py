@@ -1,21 +1,26 @@
 """Real processes that are killed, and that race."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import polars as pl
 import pytest
+from services import tmpfs
 
 from penstock.data import head, ingest, publish
-from penstock.errors import Conflict
-from penstock.ledger import Execution, Version
-from penstock.store import read_lock
+from penstock.errors import Conflict, ContractBroken, PenstockError
+from penstock.ledger import Execution, Ledger, Version
+from penstock.project import load_project
+from penstock.store import Store, read_lock
 
 INGEST = """
 import sys
@@ -99,9 +104,77 @@ def test_kill_9_at_any_moment_publishes_nothing_half(flights) -> None:
         commit = done.commit
 
 
-@pytest.mark.parametrize("mode", ["snapshot", "append"])
+KILLS = 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_killed_fifty_times_it_gets_there_and_no_state_between_is_half(flights, mode: str) -> None:
+    lab = flights("", settings=f", mode: {mode}, key: id, max_quarantined: 50%")
+    lab.write("data/a.csv", rows(0, 30_000))
+    first = lab.ingest("flights").commit
+    for number in range(1, 5):
+        lab.write(f"data/{number}.csv", rows(number * 30_000, 30_000))
+    dice = random.Random(7)
+    whole = 2.0
+    for _ in range(KILLS):
+        process = start(lab.root)
+        began = time.perf_counter()
+        go(process)
+        try:
+            process.wait(dice.uniform(0, whole))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        else:
+            whole = time.perf_counter() - began
+        assert lab.store.verify() == []
+        if lab.head("flights").commit != first:
+            # it got there: the next files
+            assert_all_there(lab, mode)
+            first, number = lab.head("flights").commit, number + 1
+            lab.write(f"data/{number}.csv", rows(number * 30_000, 30_000))
+    done = lab.ingest("flights")
+    assert done.rows + done.quarantined == (number + 1) * 30_000
+    assert_all_there(lab, mode)
+
+
+def assert_all_there(lab, mode: str) -> None:
+    """Every row once, good or bad."""
+    version, aside = lab.head("flights"), lab.head("flights.quarantine")
+    assert (version.rows + aside.rows) % 30_000 == 0
+    ids = lab.rows("flights")["id"]
+    assert ids.is_unique().all()
+    assert (ids % 40 != 0).all()
+    assert lab.store.manifest(version.commit).notes["quarantine"] == aside.commit
+
+
+def test_a_full_disk_publishes_nothing_and_the_next_ingest_gets_there(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    (tmp_path / "data").mkdir()
+    for number in range(3):
+        noise = "".join(f"{dice.random()}\n" for _ in range(40_000))  # 8 bytes each, which cannot be packed
+        (tmp_path / f"data/{number}.csv").write_text(f"x\n{noise}")
+    with tmpfs(tmp_path / "disk", "4m") as place:
+        dataset = f"{{source: {tmp_path}/data/*.csv}}"
+        (place / "penstock.yaml").write_text(f"name: lab\ndata: {{datasets: {{flights: {dataset}}}}}\n")
+        project = load_project(place)
+        with closing(Ledger.open(project.ledger_url)) as ledger:
+            store = Store.open(project.store_path)
+            (place / "ballast").write_bytes(bytes(shutil.disk_usage(place).free - 500_000))
+            with pytest.raises(PenstockError, match="the disk is full"):
+                ingest(project, ledger, store, "flights")
+            with ledger.read() as reader:
+                assert head(reader, "flights") is None
+            (place / "ballast").unlink()
+            done = ingest(project, ledger, store, "flights")
+            assert done.rows == 120_000
+            assert store.verify() == []
+
+
+@pytest.mark.parametrize("mode", ["snapshot", "append", "upsert"])
 def test_two_that_ingest_the_same_at_once_make_one_version(flights, mode: str) -> None:
-    lab = flights("", settings=f", mode: {mode}, max_quarantined: 50%")
+    lab = flights("", settings=f", mode: {mode}, key: id, max_quarantined: 50%")
     lab.project  # writes penstock.yaml  # noqa: B018
     for turn in range(2):
         lab.write(f"data/{turn}.csv", rows(turn * 20_000, 20_000))
@@ -167,3 +240,44 @@ def test_who_loses_the_race_once_wins_the_next(flights) -> None:
     done = ingest(lab.project, lab.ledger, lab.store, "flights", progress=race)
     assert (done.skipped, done.commit) == (True, raced[0].commit)
     assert raced[0].previous == first.commit
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def hole_in_the_middle(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 500_000] = bytes(500_000)  # more than a row group: where it begins there is a header
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, hole_in_the_middle])
+def test_a_damaged_parquet_file_publishes_nothing_and_is_named(lab, damage: Callable[[Path], None]) -> None:
+    lab.write("c.yaml", "columns: {n: {type: Int64}}")
+    lab.datasets["flights"] = "{source: 'data/*.parquet', mode: append, contract: c.yaml}"
+    (lab.root / "data").mkdir()
+    numbers = pl.DataFrame({"n": random.Random(7).choices(range(10**15), k=400_000)})
+    numbers.write_parquet(lab.root / "data/a.parquet")
+    first = lab.ingest("flights")
+    numbers.write_parquet(lab.root / "data/b.parquet")
+    damaged = lab.root / "data/c.parquet"
+    numbers.write_parquet(damaged, row_group_size=50_000)
+    damage(damaged)
+    with pytest.raises(ContractBroken, match=r"data/c.parquet: cannot be read"):
+        lab.ingest("flights")
+    assert lab.head("flights").commit == first.commit
+    assert lab.store.verify() == []
+    damaged.unlink()
+    assert lab.ingest("flights").rows == 800_000
+
+
+def test_a_zero_byte_in_the_middle_of_a_csv_file_publishes_nothing_and_its_line_is_named(flights) -> None:
+    lab = flights("1,2,AA\n", settings=", mode: append")
+    first = lab.ingest("flights")
+    lab.write("data/b.csv", rows(10, 30_000).replace("20000,", "20\0000,"))
+    with pytest.raises(ContractBroken, match=r"data/b.csv.*line 19,992"):
+        lab.ingest("flights")
+    assert lab.head("flights").commit == first.commit
+    assert lab.store.verify() == []

@@ -39,6 +39,7 @@ def test_before_the_first_promotion_nothing_is_retrained(project: Project) -> No
     toy.write_parcels(project._workspace.project.root, "parcels-2.csv", february(50))
     ticked = project.tick(now=noon(2))
     assert (ticked.due, ticked.action) == ((), None)
+    assert [one.why for one in ticked.ingested] == ["files: 1 new", "source unchanged"]
 
 
 def test_an_alert_retrains_and_the_candidate_goes_up(challenge: Project) -> None:
