@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -59,7 +58,15 @@ def test_bench_ends_with_4_at_what_the_project_file_stops_at(root: Path) -> None
     stopped = invoke("run", "-C", root)
     assert stopped.exit_code == 4
     assert "kind: shift" in stopped.stderr
-    shutil.rmtree(root)
+
+
+def test_bench_writes_a_page_or_markdown(root: Path, tmp_path: Path) -> None:
+    invoke("data", "ingest", "-C", root)
+    for name, start in (("found.html", "<!doctype html>"), ("found.md", "# parcels@")):
+        done = invoke("data", "bench", "parcels", "--depth", "quick", "-o", tmp_path / name, "-C", root)
+        assert done.stdout == f"wrote {tmp_path / name}\n"
+        assert (tmp_path / name).read_text().startswith(start)
+    assert invoke("data", "bench", "parcels", "-o", tmp_path / "found.pdf", "-C", root).exit_code == 2
 
 
 def test_wrong_calls(root: Path) -> None:

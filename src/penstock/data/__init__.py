@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.data.bench.benching import bench_frames, bench_version
     from penstock.data.bench.context import Context, context_of
     from penstock.data.bench.finding import BenchReport, Finding
+    from penstock.data.bench.page import bench_document, bench_html
     from penstock.data.contracts.contract import Column, Contract, Rule
     from penstock.data.contracts.contract_file import load_contract, parse_contract
     from penstock.data.contracts.infer import Draft, infer_contract
@@ -81,7 +82,9 @@ __all__ = [
     "Verdict",
     "Watch",
     "as_export",
+    "bench_document",
     "bench_frames",
+    "bench_html",
     "bench_version",
     "branches",
     "check",
@@ -132,6 +135,7 @@ _MODULES = {
     "bench.benching": ("bench_frames", "bench_version"),
     "bench.context": ("Context", "context_of"),
     "bench.finding": ("BenchReport", "Finding"),
+    "bench.page": ("bench_document", "bench_html"),
     "versions.comparison": ("Diff",),
     "versions.pull": ("Pulled", "clone", "pull"),
     "versions.push": ("Moved", "Pushed", "push"),

@@ -12,6 +12,7 @@ from penstock.data.bench.finding import Finding, Severity
 from penstock.stats import NumericColumn, Profile, Shift, shifts
 
 LARGE = 0.1  # the debiased PSI from which a shift usually matters
+GAPS = 0.02  # more or fewer missing values that are told with a shift
 BARS = 24
 NAMED = 12  # levels in the picture
 ENOUGH = 50  # rows on either side
@@ -26,11 +27,17 @@ def shift(facts: Facts) -> Iterator[Finding]:
         severity: Severity = "warn" if one.drift.debiased >= LARGE and seen else "info"
         yield Finding(
             "shift", severity, (one.column,),
-            f"{one.column!r} is spread otherwise than before: PSI {one.drift.debiased:.3f}",
+            f"{one.column!r} is spread otherwise than before: PSI {one.drift.debiased:.3f}" + _gaps(one),
             why="a model is asked about rows unlike those that it learned from",
             do="find out what changed in the world or at the source; then retrain on rows like those to come",
             evidence={**asdict(one.drift), "picture": picture(facts, one.column)},
         )  # fmt: skip
+
+
+def _gaps(one: Shift) -> str:
+    """That it is, or is also, a matter of missing values."""
+    change = one.missing_change
+    return f", with {abs(change):.1%} {'more' if change > 0 else 'fewer'} missing" if abs(change) >= GAPS else ""
 
 
 def _shifts(facts: Facts) -> tuple[Shift, ...]:
