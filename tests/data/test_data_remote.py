@@ -89,7 +89,8 @@ def test_a_clone_has_the_rows_and_knows_where_they_are_from(machine, remote) -> 
 
     bob = machine("bob", remote)
     cloned = bob.data.clone()
-    assert (cloned.blobs, ids(bob), ids(bob, "flights@before")) == (pushed.blobs, [1, 2, 3], [1, 2])
+    assert (cloned.blobs, cloned.bytes) == (pushed.blobs, pushed.bytes)
+    assert (ids(bob), ids(bob, "flights@before")) == ([1, 2, 3], [1, 2])
     assert bob.data.quarantine("flights").collect()["id"].to_list() == ["10"]
     assert bob.data.verify() == ()
     with ada._workspace.ledger.read() as here, bob._workspace.ledger.read() as there:
@@ -308,5 +309,5 @@ def test_a_pin_that_was_never_pushed_is_named(machine, tmp_path) -> None:
 def test_a_directory_is_seen_from_the_project(machine, tmp_path) -> None:
     ada = machine("ada", "../shared")
     add(ada, "a", 1)
-    assert ada.data.push().remote == str(tmp_path / "ada" / ".." / "shared")
+    assert ada.data.push().remote == str(tmp_path / "shared")
     assert os.listdir(tmp_path / "shared" / "refs" / "flights") == ["main.json"]

@@ -52,7 +52,8 @@ class Remote:
         """The store at `url`, an object store's or a directory's, seen from `root`. Nothing is asked of it yet."""
         if is_url(url) and not url.startswith("file://"):
             return cls(url.rstrip("/"), object_store(url), None)
-        directory = Path(url.removeprefix("file://")) if is_url(url) else root / Path(url).expanduser()
+        path = Path(url.removeprefix("file://")) if is_url(url) else root / Path(url).expanduser()
+        directory = path.resolve()
         return cls(str(directory), object_store(directory, create=create), directory)
 
     # --- blobs ---

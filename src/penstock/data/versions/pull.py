@@ -85,7 +85,8 @@ def _take(
     with ledger.read() as reader:
         planned = [puller.planned(reader, ref) for ref in wanted]
     pins = {name: pin.commit for name, pin in read_lock(project.root / LOCK_FILE).items()}
-    pins = {name: commit for name, commit in pins.items() if not is_complete(store, commit)}
+    heads = {ref["commit"] for ref in wanted}
+    pins = {name: commit for name, commit in pins.items() if commit not in heads and not is_complete(store, commit)}
     versions = [*((ref["dataset"], ref["commit"]) for ref in wanted), *pins.items(), *puller.between]
     sent, size = puller.fetch([*dict.fromkeys(versions)], progress)
     with ledger.write() as tx:
@@ -107,7 +108,7 @@ class _Puller:
         self.store = store
         self.remote = remote
         self.records: dict[tuple[str, str], Record] = {}  # of versions that were fetched
-        self._manifests = 0
+        self._manifests: list[str] = []  # that were fetched
         self.diverged: list[str] = []
         self.between: list[tuple[str, str]] = []  # what a merge needs to find where both began
 
@@ -126,7 +127,8 @@ class _Puller:
             tally.add(self.store.blobs.size(digest))
 
         count = sum(1 for _ in at_once(fetch, lacking))
-        return self._manifests + count, tally.done
+        more = sum(self.store.blobs.size(commit) for commit in self._manifests)
+        return len(self._manifests) + count, more + tally.done
 
     def planned(self, reader: Reader, ref: dict[str, str]) -> Moved:
         """What is to become of a ref here."""
@@ -182,7 +184,7 @@ class _Puller:
             raise UsageError(what, where=self.remote.url, hint="penstock data push, from where it was made")
         if not self.store.blobs.renew(commit):
             self.remote.fetch(commit, self.store.blobs)
-            self._manifests += 1
+            self._manifests.append(commit)
         self.records[dataset, commit] = found.value
 
     def _parents(self, dataset: str, commit: str) -> list[str]:
