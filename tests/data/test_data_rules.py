@@ -189,3 +189,13 @@ def test_every_row_has_all_of_its_reasons_however_many_rules_there_are(rows: lis
         expected += [f"r{n}" for n in range(rules) if a == n % 5 - 2]
         assert said.to_list() == expected
         assert warned.to_list() == (["c: not one of the values"] if c not in (None, 1) else [])
+
+
+def test_good_and_bad_rows_are_parted() -> None:
+    contract = parse_contract("columns: {a: {type: Int64, max: 1}}")
+    checked = check(contract, pl.DataFrame({"a": ["1", "2", "x"]}), text=True)
+    assert checked.good.to_dicts() == [{"a": 1}]
+    assert checked.bad.to_dicts() == [
+        {"a": 2, "__reasons__": ["a: above 1"]},
+        {"a": None, "__reasons__": ["a: not Int64"]},
+    ]

@@ -41,7 +41,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a contract says about rows."""
+    """What a contract says about rows. `good` are typed; `bad` are what was read of the others, with `__reasons__`."""
 
     rows: int
     changes: tuple[Change, ...] = ()  # the schema is not the contract's
@@ -49,6 +49,8 @@ class Checked:
     warnings: Mapping[str, int] = field(default_factory=dict)
     bad_rows: int = 0
     broken: tuple[Change, ...] = ()  # rules about the whole: row count, keys, ratios; rules that no row may break
+    good: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False, repr=False)
+    bad: pl.DataFrame = field(default_factory=pl.DataFrame, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -69,14 +71,15 @@ def check(
         return Checked(frame.select(pl.len()).collect().item(), tuple(changes))
     marked = annotated(frame, contract, schema, text=text, conditions=conditions or {})
     found = marked.select(*contract.columns, REASONS, WARNINGS).collect()
-    good = found.filter(pl.col(REASONS).list.len() == 0)
+    fine = found.get_column(REASONS).list.len() == 0
+    good, bad = found.select(*contract.columns).filter(fine), found.filter(~fine).drop(WARNINGS)
     reasons, warnings = tally(found, REASONS), told(contract, tally(found, WARNINGS), found.height)
     faults = list(dataset_faults(contract, good.lazy(), good.height))
     stops = fatal(contract, reasons, found.height)
     broken = [{"reason": reason, "rows": count} for reason, count in stops.items()]
     broken += [fault.row for fault in faults if fault.fatal]
     warnings |= {fault.sentence: fault.rows for fault in faults if not fault.fatal}
-    return Checked(found.height, (), reasons, warnings, found.height - good.height, tuple(broken))
+    return Checked(found.height, (), reasons, warnings, bad.height, tuple(broken), good, bad)
 
 
 def tally(marked: pl.DataFrame, column: str) -> dict[str, int]:
@@ -192,10 +195,9 @@ class _Said:
         self._reasons = [check.reason for check in checks]
 
     def __call__(self, bits: pl.Series) -> pl.Series:
-        found = bits.unique()
+        found = bits.unique().sort()
         lists = [[reason for bit, reason in enumerate(self._reasons) if one >> bit & 1] for one in found]
-        meaning = pl.DataFrame({"bits": found, "said": pl.Series(lists, dtype=LIST)})
-        return bits.to_frame("bits").join(meaning, on="bits", how="left", maintain_order="left")["said"]
+        return pl.Series(lists, dtype=LIST).gather(found.search_sorted(bits))
 
 
 def _cast(name: str, dtype: pl.DataType, column: Column) -> pl.Expr:
