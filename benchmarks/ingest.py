@@ -48,7 +48,7 @@ def _rows(start: int, count: int) -> pl.DataFrame:
     return pl.select(
         number.alias("id"),
         *((noise[i] % 10 ** (3 * i + 3)).cast(pl.Int64).alias(f"i{i + 1}") for i in range(3)),
-        *((noise[i + 3] / 2**64 * 10**i).alias(f"f{i + 1}") for i in range(4)),
+        *((noise[i + 3] / 2.0**64 * 10**i).alias(f"f{i + 1}") for i in range(4)),
         (noise[7] % 50).cast(pl.String).alias("s1"),
         pl.format("user-{}", number).alias("s2"),
         (noise[8] % 2 == 0).alias("b"),

@@ -52,3 +52,17 @@ def test_one_watches_at_a_time(root: Path) -> None:
 def test_words_that_are_no_interval_and_no_dataset(root: Path) -> None:
     assert invoke("data", "watch", "-C", root, "--every", "often").exit_code == 2
     assert invoke("data", "watch", "flihgts", "-C", root).exit_code == 2
+
+
+def test_what_became_of_the_rows_is_told(root: Path) -> None:
+    spec = "{flights: {source: '*.csv', mode: append, watermark: id}, prices: {source: '*.csv', mode: upsert, key: id}}"
+    (root / "penstock.yaml").write_text(f"name: lab\ndata: {{datasets: {spec}}}\n")
+    (root / "a.csv").write_text("id\n2\n3\n3\n")
+    assert invoke("data", "ingest", "prices", "-C", root).stdout.splitlines()[1:] == [
+        "  2  inserted",
+        "  1  superseded by another row of the same key",
+    ]
+    invoke("data", "ingest", "flights", "-C", root)
+    (root / "b.csv").write_text("id\n1\n")
+    told = invoke("data", "ingest", "flights", "-C", root).stdout
+    assert "1  too late: not after the newest row that is kept" in told

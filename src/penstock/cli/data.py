@@ -110,12 +110,21 @@ def _arrived(one: Any) -> None:
     sys.stdout.flush()
 
 
+def _counted(counts: Any) -> dict[str, int]:
+    """What became of the rows, in words."""
+    words = {
+        "late": "too late: not after the newest row that is kept (penstock data ingest --refresh takes them)",
+        "superseded": "superseded by another row of the same key",
+    }
+    return {words.get(name, name): count for name, count in counts.items()}
+
+
 def _ingested(done: Any) -> None:
     """Each dataset."""
     for one in done:
         quarantined = f", {one.quarantined:,} quarantined" if one.quarantined else ""
         say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{quarantined}  ({one.why})")
-        for reason, count in {**one.reasons, **one.warnings, **one.counts}.items():
+        for reason, count in {**one.reasons, **one.warnings, **_counted(one.counts)}.items():
             if count:
                 say(f"  {count:,}  {reason}")
         for finding in one.findings:
