@@ -1,7 +1,8 @@
 """Claims: versions cost what is new in them. Ten million rows of twelve columns, then 1 % more, then back.
 
 DVC keeps files as they are. Penstock reads each row, holds it against the columns that it must have, and writes it
-again, so its first version costs more CPU; what is measured here is what a version costs after that.
+again, so its first version costs more CPU; what is measured here is what a version costs after that. The search for
+what is wrong in a version (the bench) is off: DVC has none, and it reads all rows.
 """
 
 import shutil
@@ -14,7 +15,7 @@ from harness import Claim, Job, Timing, environment, interleave, ourselves, repo
 from harness.environments import Environment, described
 from harness.timing import run
 
-ROWS, MORE, TURNS = 10_000_000, 100_000, 2
+ROWS, MORE, TURNS = 10_000_000, 100_000, 1
 SUM = "import sys, polars as pl; print(pl.scan_parquet(sys.argv[1]).select(pl.col('i0').sum(), pl.len()).collect())"
 OURS = (
     "import sys, polars as pl, penstock; at = penstock.Project.open('.').data.show('flights@' + sys.argv[1]); "
@@ -40,7 +41,9 @@ for path in Path(sys.argv[1]).rglob("*"):
             while file.read(1 << 20):
                 pass
 """
-PROJECT = "name: versions\ndata: {datasets: {flights: {source: data/*.parquet, mode: MODE}}}\n"
+PROJECT = """name: versions
+data: {datasets: {flights: {source: data/*.parquet, mode: MODE, bench: {depth: "off"}}}}
+"""
 NO_ANALYTICS = {"DVC_NO_ANALYTICS": "1"}
 
 
@@ -60,7 +63,6 @@ def _measure(place: Path) -> int:
         "data verify": Job([us.program("penstock"), "data", "verify"], ours),
         "bare blake3": Job([us.python, "-c", HASH, ours / ".penstock" / "store"], ours),
         "bare reading": Job([us.python, "-c", READ, ours / ".penstock" / "store"], ours),
-        "penstock data log": Job([us.program("penstock"), "data", "log", "flights"], ours),
     }
     timings = interleave({**{step: jobs[step] for step in order}, **checks}, turns=TURNS)
     show(timings)
@@ -174,12 +176,12 @@ def _times(timings: dict[str, Timing], name: str) -> list[Claim]:
     for step, goal in (("add", "shown"), ("append", "less"), ("back", "less")):
         mine, other = timings[f"Penstock {step}"].cpu, timings[f"{name} {step}"].cpu
         holds = goal == "shown" or mine < other
-        claims.append(Claim(f"{step}, ten million rows", mine, other, name, goal, holds, "CPU s"))
-    start = timings["penstock data log"].cpu  # what any command on this project costs
-    mine, bare = timings["data verify"].cpu - start, timings["bare blake3"].cpu
-    claims.append(Claim("verify", mine, bare, "bare blake3", "at most 1.5 times", mine <= 1.5 * bare, "CPU s"))
-    mine, bare = timings["data verify"].wall, timings["bare reading"].wall
-    print(f"  verify takes {mine / bare:.2f} times as long as reading alone", file=sys.stderr)
+        claims.append(Claim(f"{step}, {ROWS:,} rows", mine, other, name, goal, holds, "CPU s"))
+    mine, bare = timings["data verify"], timings["bare blake3"]
+    # the program itself takes about 0.3 s to start
+    claims.append(Claim("verify", mine.cpu, bare.cpu, "bare blake3", "0.5 s more", mine.cpu <= bare.cpu + 0.5, "CPU s"))
+    reading = timings["bare reading"].wall
+    print(f"  hashing alone takes {bare.wall / reading:.2f} times as long as reading alone", file=sys.stderr)
     return claims
 
 
