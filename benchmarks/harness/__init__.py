@@ -7,7 +7,7 @@ install it, live in virtual environments of their own (`environment`).
 
 from harness.claims import Claim, ahead, race, report, within
 from harness.environments import PEERS, Environment, environment, ourselves
-from harness.timing import Job, Timing, interleave, show
+from harness.timing import Job, Timing, interleave, run, show
 
 __all__ = [
     "PEERS",
@@ -21,6 +21,7 @@ __all__ = [
     "ourselves",
     "race",
     "report",
+    "run",
     "show",
     "within",
 ]

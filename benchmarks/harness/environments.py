@@ -16,6 +16,9 @@ PEERS = {
     "Evidently": "evidently==0.7.23",
     "NannyML": "nannyml==0.13.1",
     "whylogs": "whylogs==1.6.4",
+    "Great Expectations": "great_expectations==1.24.1",
+    "pandera": "pandera[polars]==0.35.0",
+    "pointblank": "pointblank==1.1.1",
 }
 # What a peer needs and does not ask for, or does not work with in its newest version.
 BESIDE = {

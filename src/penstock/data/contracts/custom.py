@@ -30,7 +30,6 @@ class Custom:
 
 
 Functions = Mapping[str, Custom]  # by reference
-NONE: Functions = {}
 
 
 def functions_of(path: Path) -> tuple[str, ...]:
