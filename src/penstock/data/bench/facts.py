@@ -76,7 +76,7 @@ class Side:
     @cached_property
     def profile(self) -> Profile:
         """The profile of all rows, on bins of their own."""
-        return profile_of(self.rows.select(self.plain))
+        return Profile.build(self.rows.select(self.plain))
 
     @property
     def plain(self) -> list[str]:
@@ -93,7 +93,8 @@ class Side:
             return {}
         # a condition is a text that somebody will filter with: counted by itself, it cannot say another number
         sums = [pl.sql_expr(text).sum().alias(name) for name, text in conditions.items()]
-        return {name: int(count or 0) for name, count in self.rows.select(sums).collect().row(0, named=True).items()}
+        found = self.rows.select(sums).collect(engine="streaming").row(0, named=True)
+        return {name: int(count or 0) for name, count in found.items()}
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ class Facts:
         if self.before is None or not self.comparable:
             return None
         names = [name for name in self.comparable if is_plain(self.batch.schema[name])]
-        reference = profile_of(self.before.rows.select(names))
-        return reference, profile_of(self.batch.rows.select(names), reference)
+        reference = Profile.build(self.before.rows.select(names))
+        return reference, Profile.build(self.batch.rows.select(names), reference)
 
 
 def sampled(rows: pl.LazyFrame, height: int, most: int) -> pl.DataFrame:
@@ -142,11 +143,6 @@ def sampled(rows: pl.LazyFrame, height: int, most: int) -> pl.DataFrame:
 
 
 ROW = "__row__"  # reserved: no column of the data has this name
-
-
-def profile_of(rows: pl.LazyFrame, reference: Profile | None = None) -> Profile:
-    """The profile of rows, on the bins of a reference if there is one."""
-    return Profile.build(rows.collect(), reference)
 
 
 def is_plain(dtype: pl.DataType) -> bool:
