@@ -1,6 +1,5 @@
 """The step for CI: files held against a dataset's contract as an ingest would hold them, without making a version."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from penstock.data.ingestion.staging import Staged, broken_rules, reasons_of, ro
 from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources.inputs import Input, inputs_of
 from penstock.data.sources.readers import explained, open_input
+from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import ContractBroken
 from penstock.store import Store, Table
 
@@ -82,14 +82,14 @@ def check_files(
     functions = load_functions(project.root, contract)
     found = (one for file in files for one in inputs_of(project.root, str(Path.cwd() / file)))
     inputs = list({one.name: one for one in found}.values())
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        store = Store.open(Path(scratch) / "store")
+    with scratch_directory() as scratch:
+        store = Store.open(scratch / "store")
         changes: list[Change] = []
         unread: list[Change] = []
         staged: list[Staged] = []
         for one in inputs:
             try:
-                opened = _open(one, Path(scratch))
+                opened = _open(one, scratch)
                 different = list(_schema_changes(opened, contract))
                 if different:
                     changes += [*different, *renames(project, history, dataset, contract, opened.first, different)]

@@ -1,6 +1,5 @@
 """Drafts of contracts, and rows as a draft types them, from a file or from a dataset's source."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from penstock.data.reserved import ROW
 from penstock.data.sources.directory import KEY, directory_rows
 from penstock.data.sources.inputs import inputs_of, is_directory
 from penstock.data.sources.readers import Raw, explained, open_input
+from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 def draft_file(path: Path, *, keys: Sequence[str] = ()) -> Draft:
     """A contract drafted from a file's rows."""
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        raw = _open(path, Path(scratch))
+    with scratch_directory() as scratch:
+        raw = _open(path, scratch)
         with explained(raw):
             return infer_contract(raw.rows.drop(ROW), keys=keys, text=raw.text)
 
 
 def read_file(path: Path, *, keys: Sequence[str] = ()) -> tuple[pl.DataFrame, Draft]:
     """A file's rows with the types that they turn out to have, as an ingest under the draft would store them."""
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        raw = _open(path, Path(scratch))
+    with scratch_directory() as scratch:
+        raw = _open(path, scratch)
         with explained(raw):
             rows = raw.rows.drop(ROW).collect()
             draft = infer_contract(rows, keys=keys, text=raw.text)
@@ -57,9 +57,9 @@ def infer_dataset(project: "ProjectFile", dataset: str) -> str:
     spec = datasets[dataset]
     if is_directory(spec.source):
         return infer_contract(directory_rows(project.root, spec.source), keys=spec.key or KEY).text
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
+    with scratch_directory() as scratch:
         inputs = inputs_of(project.root, spec.source)
-        raws = [raw for one in open_all(project.root, inputs, Path(scratch)) for raw in one.frames()]
+        raws = [raw for one in open_all(project.root, inputs, scratch) for raw in one.frames()]
         chosen = [raw for raw in raws if not raw.text] or raws
         with _explained(chosen):
             rows = pl.concat([raw.rows.drop(ROW) for raw in chosen], how="diagonal_relaxed")

@@ -6,7 +6,6 @@
 Whoever stops in between, by an error or by kill -9, leaves what was there before, and what it staged for the next.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from penstock.data.ingestion.plan import Known, make_plan
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested, publish_staged, remember, skipped
 from penstock.data.sources.inputs import Input, inputs_of, is_directory
+from penstock.data.sources.scratch import scratch_directory
 from penstock.data.versions.checkout import release
 from penstock.data.versions.pins import pin
 from penstock.data.versions.position import QUARANTINE, cursor_name
@@ -74,8 +74,8 @@ def _ingest(job: Job, refresh: bool, leave: Collection[str]) -> Ingested:
         if plan.moved:
             remember(job, known.version, plan.files)
         return skipped(job, known, plan.why)
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        staged, contract = audit(job, plan, known, partial(_opened, job, Path(scratch)))
+    with scratch_directory() as scratch:
+        staged, contract = audit(job, plan, known, partial(_opened, job, scratch))
     return publish_staged(job, plan, known, staged, contract, started)
 
 

@@ -1,6 +1,5 @@
 """What contracts have turned away: how much and why, the rows themselves, and rows that somebody corrected."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from penstock.data.contracts.personal import masked
 from penstock.data.ingestion.dataset_contract import named_contract
 from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources import csvfile
+from penstock.data.sources.scratch import scratch_directory
 from penstock.data.versions.position import QUARANTINE
 from penstock.data.versions.refs import current
 from penstock.errors import UsageError
@@ -142,8 +142,8 @@ def _must_be_among(kind: str, wanted: str, values: pl.Expr, rows: pl.LazyFrame) 
 
 def _texts(path: Path) -> pl.DataFrame:
     """A CSV file as spreadsheets save it: other delimiters, encodings and line ends are read too."""
-    with tempfile.TemporaryDirectory(prefix="penstock-") as scratch:
-        csv = csvfile.describe(csvfile.plain_text(path, str(path), Path(scratch)), str(path))
+    with scratch_directory() as scratch:
+        csv = csvfile.describe(csvfile.plain_text(path, str(path), scratch), str(path))
         return pl.read_csv(csv.path, separator=csv.delimiter, infer_schema=False, glob=False)
 
 
