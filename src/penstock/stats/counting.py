@@ -8,7 +8,7 @@ import polars as pl
 
 from penstock.errors import UsageError
 from penstock.stats import distinct
-from penstock.stats.columns import Column, LevelColumn, Moments, NumericColumn, first_unseen
+from penstock.stats.columns import UNSEEN, Column, LevelColumn, Moments, NumericColumn, first_unseen
 from penstock.stats.grid import STEP, Floats, places
 
 LONGEST_LEVEL = 100  # characters; longer texts that begin alike are one level
@@ -126,6 +126,6 @@ def _levels(series: pl.Series, like: LevelColumn) -> LevelColumn:
         nulls=series.null_count(),
         counts=counts,
         others=len(series) - series.null_count() - sum(counts),
-        unseen=first_unseen(unseen.iter_rows()),
+        unseen=first_unseen(unseen.bottom_k(UNSEEN, by="level").iter_rows()),  # Polars' order is Python's
         distinct=distinct.texts(found["level"]),
     )

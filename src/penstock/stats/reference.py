@@ -51,7 +51,8 @@ def blank(series: pl.Series) -> Column:
         return NumericColumn.on(tuple(edges.tolist()), temporal=series.dtype.is_temporal())
     if series.dtype == pl.Boolean:
         return LevelColumn.on(("false", "true"))
-    return LevelColumn.on(_most_frequent(levels_of(series).iter_rows(), SEARCHED))
+    frequent = levels_of(series).sort("rows", "level", descending=[True, False]).head(SEARCHED)
+    return LevelColumn.on(tuple(frequent["level"].sort()))
 
 
 def closed(column: Column) -> Column:

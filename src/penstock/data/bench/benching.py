@@ -54,8 +54,8 @@ def bench_version(
     added = added_rows(store, commit, against) if against else None
     facts = _facts(rows, before, added, context)
     names = {"dataset": dataset, "commit": commit, "against": against}
-    kept = {name: column for name, column in facts.now.profile.columns.items() if name not in context.private}
-    return _report(facts, depth, kinds, names), replace(facts.now.profile, columns=kept)
+    kept = {name: column for name, column in facts.profile.columns.items() if name not in context.private}
+    return _report(facts, depth, kinds, names), replace(facts.profile, columns=kept)
 
 
 def added_rows(store: Store, commit: str, against: str) -> pl.LazyFrame | None:

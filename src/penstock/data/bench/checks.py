@@ -1,6 +1,6 @@
 """The checks, and what runs them: (facts) -> findings, one small function each."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 
@@ -9,24 +9,30 @@ from penstock.data.bench.finding import Finding
 
 Check = Callable[[Facts], Iterator[Finding]]
 
-QUICK = (
-    "columns:schema",
-    "columns:missing",
-    "columns:infinite",
-    "columns:constant",
-    "columns:categories",
-    "columns:freshness",
-    "columns:class_balance",
-    "duplicates:duplicate_rows",
-    "duplicates:duplicate_columns",
-    "outliers:outliers",
-    "shift:shift",
-    "leakage:proxies",
-    "leakage:later",
-    "labels:label_conflict",
-)
+# each with the kind of what it finds
+QUICK = {
+    "columns:schema": "schema",
+    "columns:missing": "missing",
+    "columns:infinite": "outlier",
+    "columns:constant": "constant",
+    "columns:categories": "category",
+    "columns:freshness": "freshness",
+    "columns:class_balance": "class_balance",
+    "duplicates:duplicate_rows": "duplicate_rows",
+    "duplicates:duplicate_columns": "duplicate_columns",
+    "outliers:outliers": "outlier",
+    "shift:shift": "shift",
+    "leakage:proxies": "leakage",
+    "leakage:later": "leakage",
+    "labels:label_conflict": "label_conflict",
+}
 # what takes a model, or every row twice; scikit-learn loads with the first of them
-FULL = ("overlap:overlap", "isolation:multivariate_outliers", "domain:multivariate_shift", "confident:mislabelled")
+FULL = {
+    "overlap:overlap": "overlap",
+    "isolation:multivariate_outliers": "multivariate_outlier",
+    "domain:multivariate_shift": "multivariate_shift",
+    "confident:mislabelled": "mislabelled",
+}
 TELLING_VALUES = {
     "constant": "one value in every row",
     "outlier": "values far from all others",
@@ -38,15 +44,15 @@ TELLING_VALUES = {
 
 def run_checks(facts: Facts, depth: str, kinds: Collection[str] = ()) -> list[Finding]:
     """What the checks of a depth find; of these kinds only, where some are named."""
-    found = [finding for name in QUICK for finding in _check(name)(facts)]
+    found = [finding for check in _checks(QUICK, kinds) for finding in check(facts)]
     if depth == "full":
         import sklearn.ensemble  # noqa: F401  the limit holds for libraries that are loaded when it is set
         from threadpoolctl import threadpool_limits
 
         # small fits on several threads wait for each other longer than they work, most of all on a busy machine
         with threadpool_limits(limits=1):
-            found += [finding for name in FULL for finding in _check(name)(facts)]
-    return [_discreet(facts, finding) for finding in found if not kinds or finding.kind in kinds]
+            found += [finding for check in _checks(FULL, kinds) for finding in check(facts)]
+    return [_discreet(facts, finding) for finding in found]
 
 
 def _discreet(facts: Facts, finding: Finding) -> Finding:
@@ -60,7 +66,8 @@ def _discreet(facts: Facts, finding: Finding) -> Finding:
     return replace(finding, what=what, filter=None, evidence={})
 
 
-def _check(name: str) -> Check:
-    module, _, function = name.partition(":")
-    check: Check = getattr(import_module(f"penstock.data.bench.{module}"), function)
-    return check
+def _checks(named: Mapping[str, str], kinds: Collection[str]) -> Iterator[Check]:
+    for name, kind in named.items():
+        if not kinds or kind in kinds:
+            module, _, function = name.partition(":")
+            yield getattr(import_module(f"penstock.data.bench.{module}"), function)

@@ -132,6 +132,13 @@ class Facts:
         reference = Profile.build(self.before.rows.select(names))
         return reference, Profile.build(self.batch.rows.select(names), reference)
 
+    @cached_property
+    def profile(self) -> Profile:
+        """Of every row of the version: where it only grew, of those that were there and of those that came, added."""
+        if self.batch is not self.now and self.profiles and set(self.profiles[0].columns) == set(self.now.plain):
+            return self.profiles[0].merge(self.profiles[1])
+        return self.now.profile
+
 
 def sampled(rows: pl.LazyFrame, height: int, most: int) -> pl.DataFrame:
     """About `most` of `height` rows, spread over all of them, in order."""
