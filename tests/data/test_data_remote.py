@@ -307,7 +307,7 @@ def test_a_pin_that_was_never_pushed_is_named(machine, tmp_path) -> None:
 
 
 def test_a_directory_is_seen_from_the_project(machine, tmp_path) -> None:
-    ada = machine("ada", "../shared")
+    ada = machine("ada", "../remote")
     add(ada, "a", 1)
-    assert ada.data.push().remote == str(tmp_path / "shared")
-    assert os.listdir(tmp_path / "shared" / "refs" / "flights") == ["main.json"]
+    assert ada.data.push().remote == str(tmp_path / "remote")
+    assert os.listdir(tmp_path / "remote" / "refs" / "flights") == ["main.json"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
-from penstock.cli import data_bench, data_quarantine, data_versions
+from penstock.cli import data_bench, data_quarantine, data_remote, data_versions
 from penstock.cli.progress import Shown
 from penstock.cli.shell import (
     HERE,
@@ -41,6 +41,7 @@ class Help(Sections):
 
 app = group("data", "Step 2: datasets, contracts, versions.", Help)
 app.add_typer(data_versions.app)
+app.add_typer(data_remote.app)
 app.add_typer(data_quarantine.app)
 app.add_typer(data_bench.app)
 

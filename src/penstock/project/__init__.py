@@ -7,46 +7,42 @@ names its code by a digest; two versions of the same module can be loaded in one
 """
 
 from penstock.project.config import (
-    BENCH_KINDS,
     AlertRule,
     Approvals,
-    Bench,
     Bound,
     Config,
     Costs,
-    Data,
-    Dataset,
     Deliver,
-    Duration,
-    FeatureView,
-    FileSource,
     Gate,
     Improve,
     Kpi,
     Monitor,
-    Names,
     Objective,
-    Reference,
     Retrain,
-    Section,
     Server,
-    Share,
     Slas,
-    Source,
-    SqlSource,
     Target,
     Train,
-    Transform,
     Trigger,
     Validate,
-    format_duration,
-    parse_duration,
+)
+from penstock.project.data_config import (
+    BENCH_KINDS,
+    Bench,
+    Data,
+    Dataset,
+    FeatureView,
+    FileSource,
+    Source,
+    SqlSource,
+    Transform,
 )
 from penstock.project.document import Document, as_written, read_document, read_text
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS
 from penstock.project.schema import json_schema
+from penstock.project.settings import Duration, Names, Reference, Section, Share, format_duration, parse_duration
 from penstock.project.sources import code_digest, project_sources
 
 __all__ = [

@@ -3,115 +3,29 @@
 Every model is frozen and refuses unknown keys. A default shown here is the default.
 """
 
-import codecs
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
-    PlainSerializer,
     SecretStr,
-    Tag,
-    WithJsonSchema,
     model_validator,
 )
 
-from penstock.errors import did_you_mean
-
-LONGEST = timedelta(days=365_000)  # a thousand years: what is added to a date is still one
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)"
-
-
-def parse_duration(text: object) -> timedelta:
-    """`20ms`, `90s`, `10m`, `3h`, `31d` or `2w` as a timedelta. ValueError otherwise."""
-    if isinstance(text, timedelta):
-        return text
-    match = re.fullmatch(_DURATION, str(text).strip())
-    if not match:
-        raise ValueError(f"{text!r} is not a duration such as 20ms, 90s, 10m, 3h, 31d or 2w")
-    seconds = float(match[1]) * _UNITS[match[2]]
-    if seconds > LONGEST.total_seconds():
-        raise ValueError(f"{text} is longer than a thousand years")
-    return timedelta(seconds=seconds)
-
-
-def format_duration(value: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back."""
-    seconds = value.total_seconds()
-    for unit in ("w", "d", "h", "m", "s", "ms"):
-        count = seconds / _UNITS[unit]
-        if count >= 1 and count == int(count):
-            return f"{int(count)}{unit}"
-    return f"{seconds * 1000:g}ms"
-
-
-def _parse_percent(value: object) -> object:
-    """`5%` is 0.05."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return round(float(value.strip()[:-1]) / 100, 12)
-    return value
-
-
-def _possible_holdout(rule: str) -> str:
-    """`last 20%`, `last 28d` or `random 20%`, with something on both sides."""
-    kind, amount = rule.split(" ")
-    if amount.endswith("%") and not 0 < float(amount[:-1]) < 100:
-        raise ValueError(f"{amount} leaves nothing to train on or nothing to judge by")
-    if kind == "random" and not amount.endswith("%"):
-        raise ValueError("a random holdout is a share: `random 20%`")
-    if not amount.endswith("%"):
-        parse_duration(amount)
-    return rule
-
-
-def _known_encoding(name: str) -> str:
-    """A name that Python knows."""
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        raise ValueError(f"{name!r} is no encoding such as utf-8, cp1252, latin-1 or utf-16-le") from None
-    return name
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=str),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$"}),
-]
-Share = Annotated[float, BeforeValidator(_parse_percent, json_schema_input_type=float | str), Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Reference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-Window = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}(m|h|d|w|mo)$", description="1h, 1d, 1w, 1mo")]
-Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
-]
-
-
-Delimiter = Annotated[str, Field(pattern=r"^[^\r\n\"]$", description="one character")]
-Encoding = Annotated[str, AfterValidator(_known_encoding)]
-
-
-class Section(BaseModel):
-    """A part of the project file.
-
-    Validators are built on first use, and defaults are made by factories for the same reason: importing
-    this module costs a third of what it would.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, allow_inf_nan=False
-    )
-
+from penstock.project.data_config import Data
+from penstock.project.settings import (
+    Duration,
+    Name,
+    Names,
+    Reference,
+    Section,
+    Seed,
+    Share,
+    Window,
+    _possible_holdout,
+    format_duration,
+)
 
 # --- 1 objective ---------------------------------------------------------------------------------
 
@@ -181,159 +95,8 @@ class Objective(Section):
     target: Target
     costs: Costs | None = None
     kpis: tuple[Kpi, ...] = ()  # each is a gate
-    thresholds: dict[str, Bound] = {}  # a bound per metric; each is a gate
+    thresholds: dict[str, Bound] = Field(default={})  # a bound per metric; each is a gate
     slas: Slas = Field(default_factory=Slas.model_construct)
-
-
-# --- 2 data --------------------------------------------------------------------------------------
-
-BENCH_KINDS = (
-    "schema", "missing", "constant", "duplicate_rows", "duplicate_columns", "outlier", "multivariate_outlier",
-    "shift", "multivariate_shift", "category", "leakage", "overlap", "label_conflict", "mislabelled",
-    "class_balance", "freshness",
-)  # fmt: skip
-
-
-def _known_kind(kind: str) -> str:
-    if kind not in BENCH_KINDS:
-        raise ValueError(f"unknown kind of finding {kind!r}{did_you_mean(kind, BENCH_KINDS)}")
-    return kind
-
-
-class Bench(Section):
-    """What each new version is searched for before anything trains.
-
-    stop: [leakage, schema]    a warning or an error of these kinds ends the run with exit code 4
-    """
-
-    depth: Literal["quick", "full", "off"] = "quick"  # full: also what takes a model to find
-    stop: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_kind)], ...],
-        BeforeValidator(lambda v: (v,) if isinstance(v, str) else v, json_schema_input_type=str | list[str]),
-        Field(description=f"of {', '.join(BENCH_KINDS)}"),
-    ] = ()
-
-
-class FileSource(Section):
-    """Files that need to be told how they are read; what is not said is found out.
-
-    {path: exports/*.txt, delimiter: "~", encoding: cp1250}
-    {path: s3://lake/2024/*.xlsx, sheet: Flights, header: 3}
-    """
-
-    path: str  # a path or a glob, in the project or under s3://, gs:// or az://
-    delimiter: Delimiter | None = None  # between the cells of a text file
-    encoding: Encoding | None = None  # of a text file: utf-8, cp1252, utf-16-le, ...
-    sheet: str | None = None  # of an Excel workbook that has several
-    header: int | None = Field(default=None, ge=1)  # the row of an Excel sheet that names the columns
-
-
-class SqlSource(Section):
-    """Rows of a database: PostgreSQL, MySQL or MariaDB, SQLite.
-
-    {url: "${WAREHOUSE_URL}", table: sales.orders}
-    {url: "${WAREHOUSE_URL}", sql: "SELECT id, total FROM orders WHERE paid", changed: "SELECT max(paid) FROM orders"}
-    """
-
-    url: SecretStr  # postgresql://USER:PASSWORD@HOST/DATABASE, mysql://…, sqlite:///FILE
-    sql: str | None = None  # a query; in append mode `:since` is the newest watermark that is there, NULL at first
-    table: str | None = None  # TABLE or SCHEMA.TABLE: all of its rows
-    changed: str | None = None  # a query; while its answer is the same, the rows are not read again
-
-    @model_validator(mode="after")
-    def _query_or_table(self) -> "SqlSource":
-        if (self.sql is None) == (self.table is None):
-            raise ValueError("a database source has either `sql` or `table`")
-        return self
-
-
-def _kind_of_source(value: object) -> str:
-    """Which of the kinds below is meant, so that an error is about that one alone."""
-    if isinstance(value, list | tuple):
-        return "<list>"
-    if isinstance(value, SqlSource) or (isinstance(value, dict) and value.keys() & {"url", "sql", "table", "changed"}):
-        return "<database>"
-    return "<files>" if isinstance(value, dict | FileSource) else "<text>"
-
-
-def _some(sources: tuple[object, ...]) -> tuple[object, ...]:
-    if not sources:
-        raise ValueError("the list of sources is empty")
-    return sources
-
-
-OneSource = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[FileSource, Tag("<files>")] | Annotated[SqlSource, Tag("<database>")],
-    Discriminator(_kind_of_source),
-]
-Source = Annotated[
-    Annotated[str, Tag("<text>")]
-    | Annotated[FileSource, Tag("<files>")]
-    | Annotated[SqlSource, Tag("<database>")]
-    | Annotated[tuple[OneSource, ...], AfterValidator(_some), Tag("<list>")],
-    Discriminator(_kind_of_source),
-]
-
-
-class Dataset(Section):
-    """Where rows come from and what identifies them."""
-
-    source: Source  # a path, a glob, images/, s3://…, module:function, a mapping as below, or a list of these
-    # append: what was not seen before is added; upsert: rows replace those of the same key
-    mode: Literal["snapshot", "append", "upsert"] = "snapshot"
-    watermark: str | None = None  # append: only rows after the newest one kept; upsert: the larger one wins
-    key: Names = ()  # the columns that name a row
-    time: str | None = None  # the column that says when it happened
-    contract: str | None = None  # contracts/NAME.yaml
-    max_quarantined: Share = 0.05  # more bad rows than this are a break
-    bench: Bench = Field(default_factory=Bench.model_construct)
-
-
-class Transform(Section):
-    """A function from dataset versions to a dataset version: `def f(a: LazyFrame, b: LazyFrame) -> LazyFrame`."""
-
-    function: Reference
-    inputs: Names = Field(alias="from")  # datasets or transforms
-    bench: Bench | None = None  # without it, the examples are searched for leakage and wrong labels, others are not
-
-
-class FeatureView(Section):
-    """A function that computes features.
-
-    from: request     def f(requests: DataFrame) -> DataFrame            rows out == rows in, same order
-    from: DATASET     def f(rows: LazyFrame) -> LazyFrame                keeps `entity` and `time`; joined as of
-                                                                         the time the prediction is asked for
-    """
-
-    function: Reference
-    source: str = Field(alias="from")  # request, a dataset or a transform
-    entity: Names = ()  # columns that requests and rows share
-    time: str | None = None  # the column that says when a row was true
-    available: Duration = timedelta(0)  # rows are known this long after `time`
-    ttl: Duration | None = None  # older rows count as missing
-
-    @model_validator(mode="after")
-    def _stored_views_name_entity_and_time(self) -> "FeatureView":
-        if self.source == "request":
-            if self.entity or self.time or self.ttl or self.available:
-                raise ValueError("a view `from: request` takes no entity, time, available or ttl")
-        elif not self.entity or not self.time:
-            raise ValueError(f"a view from dataset {self.source!r} needs `entity` and `time`")
-        return self
-
-
-class Data(Section):
-    """Datasets, what is derived from them, and the features of an example."""
-
-    branch: str = Field(default="git", pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")  # git: the one that is checked out
-    remote: str | None = None  # s3://BUCKET/PREFIX, gs://…, az://… or a directory, for push and pull
-    datasets: dict[Name, Dataset] = {}
-    transforms: dict[Name, Transform] = {}
-    examples: str | None = None  # the dataset or transform with one row per example
-    request: tuple[str, ...] = ()  # columns of an example that are known when a prediction is asked for
-    key: str | None = None  # the request column that names an example; feedback joins on it
-    time: str | None = None  # the request column that says when the prediction is asked for
-    features: dict[Name, FeatureView] = {}
 
 
 # --- 3 train -------------------------------------------------------------------------------------
@@ -343,7 +106,7 @@ class Train(Section):
     """How a model is made: `def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator`."""
 
     function: Reference
-    params: dict[str, Any] = {}  # given to the function by name
+    params: dict[str, Any] = Field(default={})  # given to the function by name
     seed: Seed = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
     holdout: Annotated[

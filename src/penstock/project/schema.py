@@ -5,8 +5,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from penstock.project import config
-from penstock.project.config import Config, Section, format_duration
+from penstock.project import config, data_config
+from penstock.project.config import Config
+from penstock.project.settings import Section, format_duration
 
 BESIDE = re.compile(r" {4}(\w+): .*?  # (.+)")
 
@@ -15,7 +16,8 @@ def json_schema() -> dict[str, Any]:
     """The schema, `environments` included. Any value may be a text with `${VAR}` in it; editors need not know."""
     schema = Config.model_json_schema(by_alias=True)
     for name, section in schema["$defs"].items():
-        _explain(section["properties"], getattr(config, name))
+        home = data_config if hasattr(data_config, name) else config
+        _explain(section["properties"], getattr(home, name))
     _explain(schema["properties"], Config)
     overlays = {"type": "object", "additionalProperties": {"type": "object"}, "description": "overlays by name"}
     return {
