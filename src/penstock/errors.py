@@ -18,8 +18,8 @@ the sentence is put together only when somebody reads it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 
 class PenstockError(Exception):
@@ -70,8 +70,7 @@ class UsageError(PenstockError):
         return cls(f"unknown {kind} {name!r}{did_you_mean(name, known)}", where=where, hint=hint)
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong in a file."""
 
     where: str  # "penstock.yaml:12:5"

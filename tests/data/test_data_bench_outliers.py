@@ -5,9 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 from data.planted import clean, found, only, selected, shapes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.data.bench import facts, outliers
-from penstock.data.bench.tails import bound
+from penstock.data.bench.tails import bound, bounds
 
 
 def with_values(rows: pl.DataFrame, column: str, values: Sequence[object]) -> pl.DataFrame:
@@ -75,3 +77,17 @@ def test_the_innermost_gap_is_the_bound() -> None:
     distances = np.sort(np.concatenate([body, [50.0] * 5, [9000.0]]))[::-1]
     assert 1.01 < bound(distances, 20) < 50
     assert bound(distances[::50], 20) == np.inf
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=100, max_size=200), st.lists(st.floats(-1e9, 1e9), max_size=4))
+def test_no_column_with_a_bound_is_passed_over(plain: list[float], far: list[float]) -> None:
+    values = pl.Series(plain + far)
+    middle, most = float(np.median(values)), max(1, int(outliers.MOST * len(values)))
+    low, high = bounds(values.to_numpy(), middle, most)
+    assert outliers.may_stand_apart(values, middle, most) or np.isinf([low, high]).all()
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "exponential", "whole"])
+def test_most_clean_columns_are_not_even_judged(name: str) -> None:
+    values = shapes(3000, seed=1)[name].cast(pl.Float64)
+    assert not outliers.may_stand_apart(values, float(np.median(values)), 60)

@@ -7,6 +7,7 @@ import toy
 from penstock import Project
 from penstock.errors import ConfigError, ContractBroken
 from penstock.ledger import Execution, Run
+from penstock.stats import Profile
 
 
 def opened(root: Path, *changes: tuple[str, str]) -> Project:
@@ -48,7 +49,7 @@ def test_each_new_version_is_searched_once_and_the_findings_are_kept(project: Pr
     store = project.data._work.store
     project.data.collect()
     assert store.read_json(first.outputs["report"])["commit"] == first.inputs["commit"]
-    assert store.read_json(first.outputs["profile"])["rows"] == 600
+    assert first.outputs["profile"] is None
 
 
 def test_new_rows_are_compared_with_the_version_before(project: Project) -> None:
@@ -59,6 +60,29 @@ def test_new_rows_are_compared_with_the_version_before(project: Project) -> None
     assert [(one["kind"], one["columns"]) for one in done.findings] == [("shift", ("weight",))]
     assert executions(project, "bench parcels")[-1].inputs["against"] == done.previous
     assert project.data.bench("parcels", depth="quick").batch == 300
+    store = project.data._work.store
+    project.data.collect()
+    assert store.read_json(executions(project, "bench parcels")[-1].outputs["profile"])["rows"] == 900
+
+
+def test_the_profile_that_a_bench_came_to_is_what_the_next_one_compares_with(project: Project, monkeypatch) -> None:
+    root = project.data._work.project.root
+    built: list[int] = []
+    build = Profile.build.__func__
+
+    def counting(cls, rows, reference=None):
+        built.append(len(rows.collect_schema()) if reference is None else 0)
+        return build(cls, rows, reference)
+
+    monkeypatch.setattr(Profile, "build", classmethod(counting))
+    for number in (2, 3):
+        built.clear()
+        rows = toy.parcels(300, seed=number, start=toy.datetime(2024, number, 9))
+        toy.write_parcels(root, f"parcels-{number}.csv", rows)
+        project.data.ingest("parcels")
+        if number == 2:
+            assert max(built) > 0
+    assert built == [0, 0]  # no column before was counted again, and the new rows on the bins of the first
 
 
 def test_a_finding_that_the_project_stops_at_ends_the_run_before_anything_trains(tmp_path: Path) -> None:
@@ -112,7 +136,9 @@ def test_personal_data_are_in_neither_report_nor_profile(tmp_path: Path) -> None
     contract = tmp_path / "p" / "contracts" / "parcels.yaml"
     contract.write_text(contract.read_text().replace("west]}", "west], pii: quasi_identifier}"))
     project.data.ingest("parcels")
-    (done,) = executions(project, "bench parcels")
+    toy.write_parcels(tmp_path / "p", "parcels-2.csv", toy.parcels(300, seed=2, start=toy.datetime(2024, 3, 1)))
+    project.data.ingest("parcels")
+    done = executions(project, "bench parcels")[-1]
     profile = project.data._work.store.read_json(done.outputs["profile"])
     assert "weight" in {column["name"] for column in profile["columns"]}
     assert "depot" not in {column["name"] for column in profile["columns"]}

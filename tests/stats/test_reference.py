@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.stats import Profile
-from penstock.stats.reference import SAMPLE, sample
+from penstock.stats.reference import SAMPLE, fits, sample
 
 ROWS = 3 * SAMPLE + 1001
 
@@ -93,3 +93,28 @@ def test_levels_that_the_sample_lacks_are_listed_when_they_are_few(large):
 def test_a_large_reference_counted_on_itself_is_itself(large):
     reference = Profile.build(large)
     assert Profile.build(large, reference) == reference
+
+
+def test_bins_fit_what_they_were_made_from(large):
+    assert all(fits(column) for name, column in Profile.build(large).columns.items() if name not in ("id", "row"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([float(i) for i in range(1000)], [float(i) for i in range(1000, 1100)]),  # beyond the bins
+        ([float(i) for i in range(1000)], [500.0 + i / 1000 for i in range(200)]),  # crowded into one
+        (list("ab") * 100, list("c") * 20),  # levels that are not listed
+    ],
+)
+def test_bins_do_not_fit_other_values(before, after):
+    reference = Profile.build(pl.DataFrame({"x": before}))
+    more = Profile.build(pl.DataFrame({"x": after}), reference)
+    assert fits(reference.columns["x"])
+    assert not fits(reference.merge(more).columns["x"])
+
+
+def test_a_value_with_a_bin_of_its_own_may_come_as_often_as_it_likes():
+    reference = Profile.build(pl.DataFrame({"x": [0.0] * 50 + [float(i) for i in range(1000)]}))
+    more = Profile.build(pl.DataFrame({"x": [0.0] * 900}), reference)
+    assert fits(reference.merge(more).columns["x"])

@@ -12,7 +12,6 @@ from penstock.ledger import (
     Action,
     Alert,
     Artifact,
-    AuditCheck,
     AuditEntry,
     Deployment,
     Evaluation,
@@ -25,7 +24,6 @@ from penstock.ledger import (
     SignOff,
     Transition,
     utc_now,
-    verify_audit,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from penstock.deliver.serving_state import Waited
     from penstock.improve import Ticked
+    from penstock.ledger import AuditCheck
     from penstock.monitor import Look
     from penstock.objective import Agreement
     from penstock.project import ProjectFile
@@ -271,13 +270,15 @@ class AuditStep(StepApi):
         with self._work.ledger.read() as reader:
             return tuple(reader.find(AuditEntry, order_by="seq"))
 
-    def verify(self, *, trusted: Sequence[str] = ()) -> AuditCheck:
+    def verify(self, *, trusted: Sequence[str] = ()) -> "AuditCheck":
         """Check the chain, the signatures, and who signed.
 
         In a ledger file of the project only the project's key and those that are `trusted` may sign. A ledger
         elsewhere may be written from several machines, each with its key: there any key may unless some are trusted,
         and `signers` says which did.
         """
+        from penstock.ledger import verify_audit
+
         anybody = not trusted and not _has_own_ledger(self._work.project)
         with self._work.ledger.read() as reader:
             return verify_audit(reader, trusted=None if anybody else trusted)

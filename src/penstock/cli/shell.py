@@ -174,12 +174,14 @@ def print_json(value: object) -> None:
 
 
 def jsonable(value: Any) -> Any:
-    """Dataclasses as objects, times as ISO text, frames as rows, everything else as it is."""
+    """Dataclasses and named tuples as objects, times as ISO text, frames as rows, everything else as it is."""
     import math
     from dataclasses import fields, is_dataclass
 
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -16,14 +16,12 @@ its reasons, and an input that did not change is not read. Every version is a co
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# bound here, not on first use: a function named like its module would be hidden by the module
+# bound here: every run needs them, and the function `training_set` would be hidden by its module
 from penstock.data.ingestion.ingest import ingest
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested
-from penstock.data.ingestion.watch import Arrival, Watch
 from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
 from penstock.data.versions.checkout import CheckedOut, checked_out, checkout
-from penstock.data.versions.merge import Merged, merge
 from penstock.data.versions.pins import pin
 from penstock.data.versions.refs import MAIN, current, diff, head, publish, publish_derived, tag, version_of
 from penstock.data.versions.resolve import branches, history, resolve
@@ -43,11 +41,13 @@ if TYPE_CHECKING:
     from penstock.data.ingestion.quarantine import Quarantined, as_export, masked_rows, quarantined, quarantined_rows
     from penstock.data.ingestion.readmission import Readmitted, readmit
     from penstock.data.ingestion.verdict_page import verdict_document
+    from penstock.data.ingestion.watch import Arrival, Watch
     from penstock.data.lineage import lineage_of
     from penstock.data.transforms import Transformed, transform
     from penstock.data.versions.comparison import Diff
     from penstock.data.versions.contents import rows_of, write_files
     from penstock.data.versions.iceberg import Exported, export_iceberg
+    from penstock.data.versions.merge import Merged, merge
     from penstock.data.versions.pull import Pulled, clone, pull
     from penstock.data.versions.push import Moved, Pushed, push
     from penstock.data.versions.transfer import Transferred
@@ -148,12 +148,14 @@ _MODULES = {
     "ingestion.quarantine": ("Quarantined", "as_export", "masked_rows", "quarantined", "quarantined_rows"),
     "ingestion.readmission": ("Readmitted", "readmit"),
     "ingestion.verdict_page": ("verdict_document",),
+    "ingestion.watch": ("Arrival", "Watch"),
     "contracts.infer": ("Draft", "infer_contract"),
     "contracts.rules": ("Checked", "check"),
     "lineage": ("lineage_of",),
     "transforms": ("Transformed", "transform"),
     "versions.contents": ("rows_of", "write_files"),
     "versions.iceberg": ("Exported", "export_iceberg"),
+    "versions.merge": ("Merged", "merge"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -7,8 +7,6 @@ A version enters the registry once its gates have judged it, and never changes; 
 and every change keeps who, when and why.
 """
 
-from dataclasses import replace
-
 from penstock.errors import Conflict, UsageError
 from penstock.ids import new_id
 from penstock.ledger import Evaluation, Ledger, ModelVersion, Reader, Transaction, Transition, node, utc_now
@@ -67,7 +65,7 @@ def _judged_anew(transaction: Transaction, version: ModelVersion, evaluation: Ev
     key = {"model": version.model, "number": version.number}
     transaction.change(ModelVersion, key, evaluation=evaluation.id)
     transaction.link(node("evaluation", evaluation.id), node("model", version.name), "judged")
-    return replace(version, evaluation=evaluation.id)
+    return version._replace(evaluation=evaluation.id)
 
 
 def _transition(version: ModelVersion, before: str | None, after: str, actor: str, reason: str) -> Transition:

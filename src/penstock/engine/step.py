@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.digest import canonical_json, digest_value
 from penstock.errors import Conflict
@@ -14,8 +13,7 @@ POLL_SECONDS = 0.2
 WAIT_SECONDS = 6 * 3600.0
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """Work with a name.
 
     inputs   everything that decides the result, as JSON: digests of versions and code, settings
@@ -27,8 +25,7 @@ class Step:
     work: Callable[[], Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a step gave, and why it ran or did not."""
 
     step: str

@@ -10,7 +10,7 @@ A running action whose process died is resumed by the next tick, under the same 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,17 +83,17 @@ def retrain(project: ProjectFile, ledger: Ledger, store: Store, action: Action, 
     """Run what has changed, and let the candidate go as far as the gates and the policy allow."""
     try:
         turn = run(project, ledger, store, now=now)
-        action = replace(action, outcome={**action.outcome, **_summary(turn)})
+        action = action._replace(outcome={**action.outcome, **_summary(turn)})
         state, lacks, promoted = _go_up(project, ledger, store, turn, action)
     except Conflict:
         raise  # somebody else was at work: the action stays open for the next tick
     # A full disk is no PenstockError, and still waits its hour; what ends the process leaves the action to be resumed.
     except Exception as error:
         why = error.as_dict() if isinstance(error, PenstockError) else {"what": f"{type(error).__name__}: {error}"}
-        _finish(project, ledger, replace(action, state="failed", outcome={**action.outcome, **why}, finished_at=now))
+        _finish(project, ledger, action._replace(state="failed", outcome={**action.outcome, **why}, finished_at=now))
         raise
     outcome = {**action.outcome, "lacks": list(lacks)} if lacks else action.outcome
-    done = replace(action, state=state, outcome=outcome, finished_at=now)
+    done = action._replace(state=state, outcome=outcome, finished_at=now)
     _finish(project, ledger, done)
     return Retrained(done, turn, promoted)
 
@@ -112,7 +112,7 @@ def _go_up(
     if project.config.deliver.promote == "by_hand":
         return "registered", turn.lacks, None
     with ledger.write() as tx:  # so that, after a crash, it is known whose promotion it was
-        tx.put(replace(action, outcome={**action.outcome, "promoting": version.name}))
+        tx.put(action._replace(outcome={**action.outcome, "promoting": version.name}))
     try:
         return "promoted", (), promote(project, ledger, store, version, "production", actor=ACTOR, reason=action.reason)
     except GateRefused as refusal:

@@ -6,10 +6,11 @@ one writer at a time, in SQLite and PostgreSQL alike. What moves (a ref, a state
 compare-and-set. `trace` walks the edges, `verify_audit` checks the signed chain of decisions.
 """
 
-from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from penstock.ledger.lease import hold_lease
 from penstock.ledger.ledger import Ledger, Reader, Transaction
-from penstock.ledger.lineage import Lineage, trace
 from penstock.ledger.records import (
     Action,
     Alert,
@@ -37,6 +38,10 @@ from penstock.ledger.records import (
     node,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
+    from penstock.ledger.lineage import Lineage, trace
 
 __all__ = [
     "Action",
@@ -74,3 +79,19 @@ __all__ = [
     "utc_now",
     "verify_audit",
 ]
+
+
+_HOMES = {
+    "AuditCheck": "audit_check",
+    "Break": "audit_check",
+    "Lineage": "lineage",
+    "trace": "lineage",
+    "verify_audit": "audit_check",
+}
+
+
+def __getattr__(name: str) -> object:
+    """What few commands need comes on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock.ledger' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.ledger.{_HOMES[name]}"), name)

@@ -10,10 +10,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.digest import canonical_json, digest_bytes, digest_value
 from penstock.errors import Damaged
@@ -42,8 +42,7 @@ class Signing:
         return load_signer(self.key).public if self.key.exists() else None
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """The last entry that was written with a key, as it is remembered beside it."""
 
     seq: int
@@ -77,7 +76,7 @@ def next_entry(
         signature="",
     )
     digest = digest_of(draft)
-    return replace(draft, digest=digest, signature=signer.sign(digest.encode()))
+    return draft._replace(digest=digest, signature=signer.sign(digest.encode()))
 
 
 def remember(entry: AuditEntry, signing: Signing) -> None:
@@ -90,7 +89,7 @@ def remember(entry: AuditEntry, signing: Signing) -> None:
         with suppress(Damaged):
             known = remembered(signing.memory)
         if known is None or known.seq < entry.seq:
-            _replace(signing.memory, canonical_json(asdict(End(entry.seq, entry.digest))))
+            _replace(signing.memory, canonical_json(End(entry.seq, entry.digest)._asdict()))
 
 
 @contextmanager
@@ -115,7 +114,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 def digest_of(entry: AuditEntry) -> str:
     """What an entry's digest must be: over all its fields but the digest and the signature."""
-    facts = asdict(entry)
+    facts = entry._asdict()
     covered = {name: value for name, value in facts.items() if name not in ("digest", "signature")}
     return digest_value({**covered, "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds")})
 

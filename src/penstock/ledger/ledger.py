@@ -12,7 +12,7 @@ from penstock.errors import UsageError
 from penstock.ledger import statements
 from penstock.ledger.audit import Signing, next_entry, remember
 from penstock.ledger.database import Database, Session
-from penstock.ledger.records import AuditEntry, Edge
+from penstock.ledger.records import AuditEntry, Edge, utc_now
 from penstock.ledger.tables import Table, table_of
 from penstock.ledger.url import open_database
 from penstock.ledger.values import decode
@@ -108,7 +108,7 @@ class Transaction(Reader):
     def link(self, source: str, target: str, role: str) -> None:
         """`target` was made from `source`; both are names from `node()`. Saying it again changes nothing."""
         if self.get(Edge, source=source, target=target, role=role) is None:
-            self.add(Edge(source=source, target=target, role=role))
+            self.add(Edge(source, target, role, utc_now()))
 
     def audit(
         self, action: str, subject: str, *, actor: str, reason: str = "", payload: Mapping[str, Any] | None = None

@@ -1,16 +1,16 @@
 """The tables: which record lives where, and what must be unique.
 
-Columns come from the records' fields, so a field is written once. What a dataclass cannot say (keys,
+Columns come from the records' fields, so a field is written once. What a record cannot say (keys,
 indexes, parents) stands here, as plain data: the statements read it without SQLAlchemy, whose import
 every command would pay for, and `schema` turns it into SQLAlchemy tables for Alembic.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 from penstock.errors import UsageError
 from penstock.ledger import records as r
@@ -20,8 +20,7 @@ REVISION = "0002"  # the newest migration: a ledger that says so is opened witho
 Names = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column, of one of five kinds: text, integer, number, time, document."""
 
     name: str
@@ -29,8 +28,7 @@ class Column:
     optional: bool
 
 
-@dataclass(frozen=True)
-class Parent:
+class Parent(NamedTuple):
     """`columns` must be the key of a row of `table`. Checked at commit."""
 
     columns: Names
@@ -54,7 +52,7 @@ class Table:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """In the order of the record's fields."""
-        return tuple(_column(field.name, field.type) for field in fields(self.record))
+        return tuple(_column(name, annotation) for name, annotation in self.record.__annotations__.items())
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:

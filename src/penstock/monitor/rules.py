@@ -8,7 +8,7 @@ is no longer in the project file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.ids import new_id
@@ -65,7 +65,7 @@ def _judged(
         if len(crossed) == rule.windows and all(crossed):
             yield from _moved_on(present, newest, now) if present else [_opened(rule, endpoint, newest, now)]
         elif present and not crossed[-1]:
-            yield _resolved(replace(present, value=newest.value), f"back within {_within(rule)}: {_told(newest)}", now)
+            yield _resolved(present._replace(value=newest.value), f"back within {_within(rule)}: {_told(newest)}", now)
     for alert in firing.values():
         if alert.rule == name and (why := _ended(rule, points, alert, now)):
             yield _resolved(alert, why, now)
@@ -148,11 +148,11 @@ def _opened(rule: AlertRule, endpoint: str, point: SeriesPoint, now: datetime) -
 def _moved_on(present: Alert, point: SeriesPoint, now: datetime) -> Iterator[Change]:
     """It lasts: the alert shows the newest window. Nothing when that is what it shows."""
     if (present.value, present.window_start) != (point.value, point.window_start):
-        moved = replace(
-            present, value=point.value, window_start=point.window_start, message=_told(point), updated_at=now
+        moved = present._replace(
+            value=point.value, window_start=point.window_start, message=_told(point), updated_at=now
         )
         yield Change(moved, news=False)
 
 
 def _resolved(alert: Alert, why: str, now: datetime) -> Change:
-    return Change(replace(alert, state="resolved", message=why, updated_at=now, resolved_at=now), news=True)
+    return Change(alert._replace(state="resolved", message=why, updated_at=now, resolved_at=now), news=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import ConfigError, Problem
 
@@ -23,8 +23,7 @@ _NUMBERS = {"bool": "true or false", "int": "a whole number below 1e308", "float
 _SCALARS = ("str", "int", "float", "bool", "null", "timestamp")  # a timestamp stays the text that it is
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a key and its value stand: `penstock.yaml:12:5`."""
 
     key: str

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         wilson,
     )
     from penstock.stats.profile import Profile
+    from penstock.stats.reference import fits
 
 __all__ = [
     "UNKNOWN",
@@ -45,6 +46,7 @@ __all__ = [
     "delong_paired",
     "difference",
     "drift",
+    "fits",
     "jensen_shannon",
     "kolmogorov_smirnov",
     "missing_rate",
@@ -62,6 +64,7 @@ _MODULES = {
     "comparison": ("Drift", "Shift", "drift", "shifts"),
     "distance": ("chi2_tail", "jensen_shannon", "kolmogorov_smirnov", "psi", "wasserstein"),
     "profile": ("Profile",),
+    "reference": ("fits",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -20,6 +20,7 @@ from penstock.stats.grid import Floats
 SAMPLE = 65_536
 BINS = 64
 LEVELS = 1024
+CROWD = 4  # times the share that a bin started with
 SEARCHED = 4 * LEVELS  # counted, to list the most frequent of them
 
 
@@ -58,6 +59,20 @@ def blank(series: pl.Series) -> Column:
 def closed(column: Column) -> Column:
     """What the sample lacked is the reference's too: a bin below, one above, levels among the most frequent."""
     return _widened(column) if isinstance(column, NumericColumn) else _relisted(column)
+
+
+def fits(column: Column) -> bool:
+    """Whether the bins still tell the values apart that were counted on them: few are in none, or crowd in one.
+
+    Bins start with a 64th of the values each, but for those of a single value.
+    """
+    share = (column.rows - column.missing) / BINS
+    if isinstance(column, LevelColumn):
+        return column.others <= share
+    ends = _after(np.asarray(column.edges[:-1]))
+    wide = np.asarray(column.edges[1:]) > ends
+    crowded = np.asarray(column.counts) > CROWD * max(share, 1)
+    return column.below + column.above <= share and not (wide & crowded).any()
 
 
 def _edges(ordered: Floats) -> Floats:

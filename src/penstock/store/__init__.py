@@ -12,24 +12,26 @@ the version's id, the *commit*. The *lock file* pins a commit per dataset and is
 Nothing is ever changed in place; reading verifies; what nobody refers to is collected.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from penstock.store.collect import Swept
 from penstock.store.lock import Pin, read_lock, write_lock
 from penstock.store.manifest import Manifest, Part, Table
 from penstock.store.store import Store
-from penstock.store.verify import Damage
 
 if TYPE_CHECKING:
+    from penstock.store.collect import Swept
     from penstock.store.tables import dtype_of
+    from penstock.store.verify import Damage
 
 __all__ = ["Damage", "Manifest", "Part", "Pin", "Store", "Swept", "Table", "dtype_of", "read_lock", "write_lock"]
 
 
-def __getattr__(name: str) -> object:
-    """`dtype_of` loads Polars, so it comes on first use."""
-    if name == "dtype_of":
-        from penstock.store.tables import dtype_of
+_HOMES = {"Damage": "verify", "Swept": "collect", "dtype_of": "tables"}
 
-        return dtype_of
-    raise AttributeError(f"module 'penstock.store' has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """What few commands need comes on first use; `dtype_of` loads Polars."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'penstock.store' has no attribute {name!r}")
+    return getattr(import_module(f"penstock.store.{_HOMES[name]}"), name)

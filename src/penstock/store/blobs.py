@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from penstock.digest import CHUNK, digest_bytes, digest_file, short
 from penstock.errors import Damaged, PenstockError, UsageError
@@ -26,8 +26,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _Stamp = tuple[int, int, int]  # size, mtime_ns, inode
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """Bytes on disk that have no final name yet."""
 
     digest: str

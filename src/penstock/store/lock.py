@@ -7,11 +7,9 @@ no counters, so that two people who made the same data make the same file.
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import ConfigError, Problem
 from penstock.ids import new_id
@@ -19,8 +17,7 @@ from penstock.ids import new_id
 HEADER = "# Made by penstock: the pinned version of every dataset. Keep it in Git.\n"
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """A dataset's version."""
 
     commit: str
@@ -34,6 +31,8 @@ def read_lock(path: Path) -> dict[str, Pin]:
     """The pins by dataset; none when there is no such file. ConfigError when it is not a lock file."""
     if not path.exists():
         return {}
+    import tomllib
+
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -58,7 +57,7 @@ def write_lock(path: Path, pins: Mapping[str, Pin]) -> None:
 
 
 def _table(name: str, pin: Pin) -> str:
-    lines = (f"{key} = {json.dumps(value)}\n" for key, value in sorted(asdict(pin).items()))
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in sorted(pin._asdict().items()))
     return f"\n[{_key(name)}]\n" + "".join(lines)
 
 

@@ -6,8 +6,6 @@ Credentials and endpoints come from the environment, as the clouds' own tools ha
 import os
 import re
 from collections.abc import Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_address
@@ -123,6 +121,9 @@ _PROFILE: dict[str, set[str]] = {  # what to take from a profile, and the variab
 
 
 def _section(file: str, *names: str) -> Mapping[str, str]:
+    from configparser import ConfigParser
+    from configparser import Error as ConfigError
+
     parser = ConfigParser(interpolation=None, strict=False, default_section="")
     try:
         parser.read(Path(file).expanduser(), encoding="utf-8")

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.digest import canonical_json
 from penstock.errors import Damaged, UsageError
-from penstock.store import collect, verify
 from penstock.store.blobs import Blobs, Draft
 from penstock.store.manifest import Manifest, Part, Table
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from penstock.store.collect import Swept
     from penstock.store.tables import Frames
+    from penstock.store.verify import Damage
 
 DAY = timedelta(hours=24)
 
@@ -120,16 +121,20 @@ class Store:
 
         return packs.scan([self.blobs.path(digest) for digest in digests])
 
-    def verify(self, digests: Iterable[str] | None = None, *, expected: Iterable[str] = ()) -> list[verify.Damage]:
+    def verify(self, digests: Iterable[str] | None = None, *, expected: Iterable[str] = ()) -> "list[Damage]":
         """Read blobs (None: all that are there) and the parts of those that are versions; what is damaged or missing,
         named. `expected` are blobs that must be there too.
         """
+        from penstock.store import verify
+
         return verify.damages(self.blobs, digests, expected)
 
-    def collect_garbage(self, roots: Iterable[str], *, grace: timedelta = DAY) -> collect.Swept:
+    def collect_garbage(self, roots: Iterable[str], *, grace: timedelta = DAY) -> "Swept":
         """Remove blobs that cannot be reached from `roots` (through JSON blobs and manifests) and were neither
         written nor put again within `grace`, which must be longer than the longest write.
         """
+        from penstock.store import collect
+
         return collect.sweep(self.blobs, collect.mark(self.blobs, roots), grace)
 
     def _rows(self, manifest: Manifest, commit: str) -> "pl.LazyFrame":

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +170,7 @@ def _begin(ledger: "Ledger", run: Run) -> Run:
     """Record a run that starts, under the next number."""
     with ledger.write() as transaction:
         last = transaction.find(Run, order_by="-number", limit=1)
-        numbered = replace(run, number=last[0].number + 1 if last else 1)
+        numbered = run._replace(number=last[0].number + 1 if last else 1)
         transaction.add(numbered, *(Param(run.id, name, _text(value)) for name, value in run.params.items()))
     return numbered
 
@@ -192,7 +192,7 @@ def _finish(
         "probe_hash": trained.probe_hash,
         "environment": trained.environment,
     }
-    finished = replace(run, **results)
+    finished = run._replace(**results)
     kept = store.put_json(recipe.to_json())
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, **results)
@@ -269,7 +269,7 @@ def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run | None:
     if not marked:
         return None
     shutil.rmtree(place, ignore_errors=True)
-    return replace(run, **ending)
+    return run._replace(**ending)
 
 
 def find_run(reader: "Reader", name: str) -> Run:

@@ -44,18 +44,27 @@ def bench_version(
     dataset: str,
     depth: str = "quick",
     kinds: Collection[str] = (),
-) -> "tuple[BenchReport, Profile]":
-    """Bench a version against another one; the report, and the profile of all its rows but personal data.
+    kept: "Profile | None" = None,
+) -> "tuple[BenchReport, Profile | None]":
+    """Bench a version against another one; the report, and what the next bench need not count again.
 
     Where `against` only lacks rows that were added since, the new ones are compared with it; otherwise all are.
+    `kept` is the profile of `against` that its own bench came to. A profile is of all rows, without personal data
+    and columns whose values have outgrown its bins; None where there was nothing to compare.
     """
     rows = store.scan(commit)
     before = store.scan(against) if against else None
     added = added_rows(store, commit, against) if against else None
-    facts = _facts(rows, before, added, context)
+    facts = replace(_facts(rows, before, added, context), kept=kept)
     names = {"dataset": dataset, "commit": commit, "against": against}
-    kept = {name: column for name, column in facts.profile.columns.items() if name not in context.private}
-    return _report(facts, depth, kinds, names), replace(facts.profile, columns=kept)
+    return _report(facts, depth, kinds, names), _discreet(facts.profile, context)
+
+
+def _discreet(profile: "Profile | None", context: Context) -> "Profile | None":
+    if profile is None:
+        return None
+    columns = {name: column for name, column in profile.columns.items() if name not in context.private}
+    return replace(profile, columns=columns)
 
 
 def added_rows(store: Store, commit: str, against: str) -> pl.LazyFrame | None:

@@ -1,38 +1,57 @@
 """The checks, and what runs them: (facts) -> findings, one small function each."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
+from typing import Literal, NamedTuple
 
 from penstock.data.bench.facts import Facts
 from penstock.data.bench.finding import Finding
 
-Check = Callable[[Facts], Iterator[Finding]]
+Needs = Literal["rows", "before", "target"]
 
-# each with the kind of what it finds
-QUICK = {
-    "columns:schema": "schema",
-    "columns:missing": "missing",
-    "columns:infinite": "outlier",
-    "columns:constant": "constant",
-    "columns:categories": "category",
-    "columns:freshness": "freshness",
-    "columns:class_balance": "class_balance",
-    "duplicates:duplicate_rows": "duplicate_rows",
-    "duplicates:duplicate_columns": "duplicate_columns",
-    "outliers:outliers": "outlier",
-    "shift:shift": "shift",
-    "leakage:proxies": "leakage",
-    "leakage:later": "leakage",
-    "labels:label_conflict": "label_conflict",
-}
+
+class Check(NamedTuple):
+    """A generator `module:function` of this package, the kind of what it finds, and what it says nothing without."""
+
+    name: str
+    kind: str
+    needs: Needs = "rows"
+
+    def has_enough(self, facts: Facts) -> bool:
+        """Whether there is what it needs: rows before these, or a target."""
+        return {"rows": True, "before": facts.before is not None, "target": facts.target is not None}[self.needs]
+
+    def find(self, facts: Facts) -> Iterator[Finding]:
+        """Its module loads now."""
+        module, _, function = self.name.partition(":")
+        found: Iterator[Finding] = getattr(import_module(f"penstock.data.bench.{module}"), function)(facts)
+        return found
+
+
+QUICK = (
+    Check("columns:schema", "schema", "before"),
+    Check("columns:missing", "missing"),
+    Check("columns:infinite", "outlier"),
+    Check("columns:constant", "constant"),
+    Check("categories:categories", "category", "before"),
+    Check("columns:freshness", "freshness"),
+    Check("columns:class_balance", "class_balance", "target"),
+    Check("duplicate_rows:duplicate_rows", "duplicate_rows"),
+    Check("duplicate_columns:duplicate_columns", "duplicate_columns"),
+    Check("outliers:outliers", "outlier"),
+    Check("shift:shift", "shift", "before"),
+    Check("leakage:proxies", "leakage", "target"),
+    Check("leakage:later", "leakage", "target"),
+    Check("labels:label_conflict", "label_conflict", "target"),
+)
 # what takes a model, or every row twice; scikit-learn loads with the first of them
-FULL = {
-    "overlap:overlap": "overlap",
-    "isolation:multivariate_outliers": "multivariate_outlier",
-    "domain:multivariate_shift": "multivariate_shift",
-    "confident:mislabelled": "mislabelled",
-}
+FULL = (
+    Check("overlap:overlap", "overlap"),
+    Check("isolation:multivariate_outliers", "multivariate_outlier"),
+    Check("domain:multivariate_shift", "multivariate_shift", "before"),
+    Check("confident:mislabelled", "mislabelled", "target"),
+)
 TELLING_VALUES = {
     "constant": "one value in every row",
     "outlier": "values far from all others",
@@ -44,14 +63,14 @@ TELLING_VALUES = {
 
 def run_checks(facts: Facts, depth: str, kinds: Collection[str] = ()) -> list[Finding]:
     """What the checks of a depth find; of these kinds only, where some are named."""
-    found = [finding for check in _checks(QUICK, kinds) for finding in check(facts)]
+    found = _found(QUICK, facts, kinds)
     if depth == "full":
         import sklearn.ensemble  # noqa: F401  the limit holds for libraries that are loaded when it is set
         from threadpoolctl import threadpool_limits
 
         # small fits on several threads wait for each other longer than they work, most of all on a busy machine
         with threadpool_limits(limits=1):
-            found += [finding for check in _checks(FULL, kinds) for finding in check(facts)]
+            found += _found(FULL, facts, kinds)
     return [_discreet(facts, finding) for finding in found]
 
 
@@ -66,8 +85,6 @@ def _discreet(facts: Facts, finding: Finding) -> Finding:
     return replace(finding, what=what, filter=None, evidence={})
 
 
-def _checks(named: Mapping[str, str], kinds: Collection[str]) -> Iterator[Check]:
-    for name, kind in named.items():
-        if not kinds or kind in kinds:
-            module, _, function = name.partition(":")
-            yield getattr(import_module(f"penstock.data.bench.{module}"), function)
+def _found(checks: Sequence[Check], facts: Facts, kinds: Collection[str]) -> list[Finding]:
+    wanted = [check for check in checks if (not kinds or check.kind in kinds) and check.has_enough(facts)]
+    return [finding for check in wanted for finding in check.find(facts)]

@@ -7,20 +7,21 @@ nothing but how many rows there are.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from penstock.data.bench.context import Context
-from penstock.stats import Profile
+
+if TYPE_CHECKING:
+    from penstock.stats import Profile
 
 SAMPLE = 50_000  # rows that are held at once
 _KNUTH = 2_654_435_761  # a multiplicative hash of the row number (Knuth, TAOCP 6.4) spreads the sample evenly
 _RANGE = 2**32
 
 
-@dataclass(frozen=True)
-class ColumnFacts:
+class ColumnFacts(NamedTuple):
     """A column over all rows. `distinct` is an estimate; None where values have no order or hash."""
 
     dtype: pl.DataType
@@ -73,16 +74,6 @@ class Side:
         """At most about SAMPLE rows, in order, the same ones every time."""
         return sampled(self.rows, self.height, SAMPLE)
 
-    @cached_property
-    def profile(self) -> Profile:
-        """The profile of all rows, on bins of their own."""
-        return Profile.build(self.rows.select(self.plain))
-
-    @property
-    def plain(self) -> list[str]:
-        """Columns of numbers, times, texts and truth values."""
-        return [name for name, dtype in self.schema.items() if is_plain(dtype)]
-
     def missing_share(self, name: str) -> float:
         """Of a column's rows; 0 without rows."""
         return self.columns[name].missing / self.height if self.height else 0.0
@@ -103,12 +94,14 @@ class Facts:
 
     now     every row of the version
     batch   the rows that are compared with `before`: those that are new, or all of them
+    kept    the profile of `before`, as far as it was kept; other columns are counted again
     """
 
     now: Side
     batch: Side
     before: Side | None
     context: Context
+    kept: "Profile | None" = None
 
     @property
     def target(self) -> str | None:
@@ -124,20 +117,35 @@ class Facts:
         return [name for name, dtype in self.batch.schema.items() if self.before.schema.get(name) == dtype]
 
     @cached_property
-    def profiles(self) -> tuple[Profile, Profile] | None:
-        """The profile of the rows before and of the batch, on the same bins; None where there is no before."""
+    def profiles(self) -> "tuple[Profile, Profile] | None":
+        """The profile of the rows before and of the batch, on the same bins; None where there is no before.
+
+        What says which row it is and when is other in every row, so it is not in there.
+        """
         if self.before is None or not self.comparable:
             return None
-        names = [name for name in self.comparable if is_plain(self.batch.schema[name])]
-        reference = Profile.build(self.before.rows.select(names))
+        from penstock.stats import Profile
+
+        names = [name for name in self.comparable if self._is_counted(name)]
+        kept = {name: column for name, column in self.kept.columns.items() if name in names} if self.kept else {}
+        built = Profile.build(self.before.rows.select(name for name in names if name not in kept))
+        reference = Profile(self.before.height, {name: {**kept, **built.columns}[name] for name in names})
         return reference, Profile.build(self.batch.rows.select(names), reference)
 
-    @cached_property
-    def profile(self) -> Profile:
-        """Of every row of the version: where it only grew, of those that were there and of those that came, added."""
-        if self.batch is not self.now and self.profiles and set(self.profiles[0].columns) == set(self.now.plain):
-            return self.profiles[0].merge(self.profiles[1])
-        return self.now.profile
+    def _is_counted(self, name: str) -> bool:
+        dtype = self.batch.schema[name]
+        return is_plain(dtype) and not dtype.is_temporal() and name not in self.context.identifying
+
+    @property
+    def profile(self) -> "Profile | None":
+        """Of every row of the version, of columns that the bins of the rows before still fit; None without a before."""
+        if self.profiles is None:
+            return None
+        from penstock.stats import Profile, fits
+
+        before, batch = self.profiles
+        every = batch if self.batch is self.now else before.merge(batch)
+        return Profile(every.rows, {name: column for name, column in every.columns.items() if fits(column)})
 
 
 def sampled(rows: pl.LazyFrame, height: int, most: int) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from penstock.data.bench import sql
-from penstock.data.bench.duplicates import telling
+from penstock.data.bench.duplicate_rows import telling
 from penstock.data.bench.facts import Facts, is_plain
 from penstock.data.bench.finding import Finding
 

@@ -3,69 +3,88 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import inf, isfinite
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import polars as pl
 
 from penstock.data.bench import sql
 from penstock.data.bench.facts import SAMPLE, Facts, is_number
 from penstock.data.bench.finding import Finding
-from penstock.data.bench.tails import Floats, bound
 
 MOST = 0.02  # of the rows: what is more frequent is a kind of row and no outlier
 EXTREMES = 2_000  # of all rows, on each side
 FEWEST = 50  # values with one of their own, before any can stand apart
+NEARLY_RATIO = 1.5 * (1 - 1e-12)  # of tails.RATIO, which is taken of logarithms
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = 40  # values kept for the picture
 
 
 def outliers(facts: Facts) -> Iterator[Finding]:
     """Columns with values far from all others, as wrong units, typing errors and codes for "unknown" leave them."""
-    for name, dtype in facts.now.schema.items():
-        if name in facts.context.key or not (is_number(dtype) or isinstance(dtype, pl.Date | pl.Datetime)):
+    for name in facts.now.schema:
+        if not _has_tails(facts, name):
             continue
-        values = _numbers(facts.now.sample.get_column(name))
-        if facts.now.columns[name].constant or len(np.unique(values)) < FEWEST:
-            continue
-        low, high = _bounds(facts, name, values)
+        low, high = _bounds(facts, name)
         if isfinite(low) or isfinite(high):
-            yield _finding(facts, name, values, low, high)
+            yield _finding(facts, name, low, high)
 
 
-def _bounds(facts: Facts, name: str, values: Floats) -> tuple[float, float]:
+def _has_tails(facts: Facts, name: str) -> bool:
+    dtype = facts.now.schema[name]
+    sized = is_number(dtype) or isinstance(dtype, pl.Date | pl.Datetime)
+    return sized and name not in facts.context.key and not facts.now.columns[name].constant
+
+
+def _bounds(facts: Facts, name: str) -> tuple[float, float]:
     """Below and above which values stand apart; infinite where none does."""
-    middle = float(np.median(values))
-    rare = _extremes(facts, name, values)
-    most = max(1, int(MOST * len(values)))
-    high = min(_bound(values - middle, most), _bound(rare - middle, EXTREMES // 2))
-    low = min(_bound(middle - values, most), _bound(middle - rare, EXTREMES // 2))
-    return middle - low, middle + high
+    values = _sampled(facts, name)
+    if values.n_unique() < FEWEST:
+        return -inf, inf
+    middle = cast("float", values.median())
+    tails = [(values, max(1, int(MOST * len(values)))), (_extremes(facts, name, values), EXTREMES // 2)]
+    found = [_apart(rows, middle, most) for rows, most in tails if may_stand_apart(rows, middle, most)]
+    return max((low for low, _ in found), default=-inf), min((high for _, high in found), default=inf)
 
 
-def _bound(distances: Floats, most: int) -> float:
-    outside = np.sort(distances[distances > 0])[::-1]
-    # where half of a column is one value, the others are few: those that stand apart must be fewer still
-    return bound(outside, min(most, len(outside) // 5)) if len(outside) else inf
+def _apart(rows: pl.Series, middle: float, most: int) -> tuple[float, float]:
+    from penstock.data.bench.tails import bounds
+
+    return bounds(rows.to_numpy(), middle, most)
 
 
-def _extremes(facts: Facts, name: str, values: Floats) -> Floats:
-    """The outermost values of all rows, where the sample has not got every row."""
+def may_stand_apart(rows: pl.Series, middle: float, most: int) -> bool:
+    """Whether one of the outermost values is so much farther from the middle than the next.
+
+    In few columns one is; in all others no arrays need be made to judge the tails.
+    """
+    distances = rows - middle
+    return any(_widest_step(side, most + 1) >= NEARLY_RATIO for side in (distances, -distances))
+
+
+def _widest_step(distances: pl.Series, among: int) -> float:
+    outermost = distances.filter(distances > 0).top_k(among).sort(descending=True)
+    return cast("float | None", (outermost / outermost.shift(-1)).max()) or 0.0
+
+
+def _extremes(facts: Facts, name: str, sample: pl.Series) -> pl.Series:
+    """The lowest and the highest values of all rows, where the sample has not got every row."""
     if facts.now.height <= SAMPLE:
-        return np.empty(0)
-    value = _as_number(pl.col(name), facts.now.schema[name])
-    low, high = np.quantile(values, [0.01, 0.99])
-    ends = [value.filter(value > high).top_k(EXTREMES), value.filter(value < low).bottom_k(EXTREMES)]
-    return np.concatenate([_finite(facts.now.rows.select(end).collect().to_series()) for end in ends])
+        return sample.clear()
+    value = _finite(_as_number(pl.col(name), facts.now.schema[name]))
+    low, high = sample.quantile(0.01, "linear"), sample.quantile(0.99, "linear")
+    ends = [value.filter(value < low).bottom_k(EXTREMES), value.filter(value > high).top_k(EXTREMES)]
+    lowest, highest = facts.now.rows.select(end.implode().alias(str(i)) for i, end in enumerate(ends)).collect().row(0)
+    return pl.Series([*lowest, *highest], dtype=pl.Float64)
 
 
-def _finding(facts: Facts, name: str, values: Floats, low: float, high: float) -> Finding:
+def _finding(facts: Facts, name: str, low: float, high: float) -> Finding:
     dtype = facts.now.schema[name]
     sides = [(">", high)] * isfinite(high) + [("<", low)] * isfinite(low)
     condition = " OR ".join(_beyond(name, dtype, sign, at) for sign, at in sides)
     count = facts.now.counted({"rows": condition})["rows"]
-    quantiles = np.quantile(values, QUANTILES)
-    far = values[(values < low) | (values > high)]
+    values = _sampled(facts, name)
+    quantiles = [values.quantile(at, "linear") for at in QUANTILES]
+    far = values.filter((values < low) | (values > high))
     shown = " or ".join(f"{'above' if sign == '>' else 'below'} {_said(at, dtype)}" for sign, at in sides)
     rows = "1 row is" if count == 1 else f"{count:,} rows are"
     middle = f"the middle 98 % are {_said(quantiles[0], dtype)} to {_said(quantiles[-1], dtype)}"
@@ -77,17 +96,18 @@ def _finding(facts: Facts, name: str, values: Floats, low: float, high: float) -
         count=count, share=count / facts.now.height, filter=condition,
         evidence={
             "low": low if isfinite(low) else None, "high": high if isfinite(high) else None,
-            "quantiles": dict(zip(map(str, QUANTILES), quantiles.tolist(), strict=True)),
+            "quantiles": dict(zip(map(str, QUANTILES), quantiles, strict=True)),
             "far": _some(far),
             "temporal": dtype.is_temporal(),
         },
     )  # fmt: skip
 
 
-def _some(far: Floats) -> list[float]:
-    """The farthest values, or as many spread over them."""
-    spread = np.linspace(0, len(far) - 1, min(len(far), SHOWN)).astype(np.intp)
-    return [float(value) for value in np.sort(far)[spread]]
+def _some(far: pl.Series) -> list[float]:
+    """All of them, or as many as a picture shows, spread from the lowest to the highest."""
+    last = far.len() - 1
+    places = range(far.len()) if far.len() <= SHOWN else [last * i // (SHOWN - 1) for i in range(SHOWN)]
+    return far.sort().gather(list(places)).to_list()
 
 
 def _beyond(name: str, dtype: pl.DataType, sign: str, at: float) -> str:
@@ -111,9 +131,10 @@ def _said(value: Any, dtype: pl.DataType) -> str:
     return f"{float(value):,.4g}"
 
 
-def _numbers(values: pl.Series) -> Floats:
-    frame = values.to_frame()
-    return _finite(frame.select(_as_number(pl.col(values.name), values.dtype)).to_series())
+def _sampled(facts: Facts, name: str) -> pl.Series:
+    """The finite values of a column, of the sample."""
+    value = _as_number(pl.col(name), facts.now.schema[name])
+    return facts.now.sample.select(_finite(value)).to_series()
 
 
 def _as_number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -123,6 +144,5 @@ def _as_number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return value.cast(pl.Float64)
 
 
-def _finite(values: pl.Series) -> Floats:
-    array = values.drop_nulls().to_numpy()
-    return np.asarray(array[np.isfinite(array)], dtype=np.float64)
+def _finite(value: pl.Expr) -> pl.Expr:
+    return value.filter(value.is_finite())

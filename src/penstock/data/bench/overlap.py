@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from penstock.data.bench.duplicates import telling
+from penstock.data.bench.duplicate_rows import telling
 from penstock.data.bench.facts import Facts, sampled
 from penstock.data.bench.finding import Finding
 from penstock.data.bench.labels import features_of

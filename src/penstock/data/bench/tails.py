@@ -20,6 +20,19 @@ LEAST_SPACINGS = 10  # different values just inside, or nothing is said
 RATIO = 1.5  # what stands apart is at least half as far again from the median as what does not
 
 
+def bounds(values: Floats, middle: float, most: int) -> tuple[float, float]:
+    """Below and above which values stand apart from the others around `middle`; infinite where none does.
+
+    At most `most` on a side may, and a fifth of that side: where half of a column is one value, the others are few,
+    and those that stand apart must be fewer still.
+    """
+    low, high = (
+        bound(outside, min(most, len(outside) // 5)) if len(outside) else inf
+        for outside in (np.sort(side[side > 0])[::-1] for side in (middle - values, values - middle))
+    )
+    return middle - low, middle + high
+
+
 def bound(distances: Floats, most: int) -> float:
     """The distance beyond which values stand apart from the others; infinite where none does.
 

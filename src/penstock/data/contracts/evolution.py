@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penstock.data.contracts.dtypes import dtype_of
+from penstock.data.contracts.dtypes import relation
 
 SURE = 0.8  # of the values in common: from here on a column counts as renamed
 LOOKED_AT = 20_000  # rows
 BINS = 20
 CATEGORIES = 50  # more different values than this are compared by the bins that they fall into
-FINER = ("ms", "us")  # time units, each as exact as the one before and as far-reaching for any date
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,6 @@ class Reader:
     kind: str
     name: str
     columns: frozenset[str]
-
-
-def relation(before: str, after: str) -> str:
-    """widened, narrowed or type changed."""
-    old, new = dtype_of(before), dtype_of(after)
-    return "widened" if _holds(new, old) else "narrowed" if _holds(old, new) else "type changed"
 
 
 def evolution(
@@ -188,25 +181,6 @@ def _means(change: str, kind: str) -> str:
     if change in ("unit", "meaning"):
         return UNIT
     return MEANS[kind].get(SORTS.get(change, ""), "")
-
-
-# --- types -----------------------------------------------------------------------------------------
-
-
-def _holds(wide: pl.DataType, narrow: pl.DataType) -> bool:
-    """Whether every value of the narrow type is one of the wide type."""
-    if narrow.is_integer() and wide.is_integer():
-        low, high = (pl.select(bound).item() for bound in (narrow.min(), narrow.max()))  # type: ignore[attr-defined]
-        least, most = (pl.select(bound).item() for bound in (wide.min(), wide.max()))  # type: ignore[attr-defined]
-        return bool(least <= low and high <= most and wide != narrow)
-    if narrow.is_integer() and wide.is_float():
-        greatest = pl.select(narrow.max()).item()  # type: ignore[attr-defined]
-        return bool(greatest <= 2 ** (24 if isinstance(wide, pl.Float32) else 53))  # bits of a float's fraction
-    if isinstance(narrow, pl.Date):
-        return isinstance(wide, pl.Datetime) and wide.time_zone is None and wide.time_unit in FINER
-    if isinstance(narrow, pl.Datetime) and isinstance(wide, pl.Datetime):
-        return (narrow.time_unit, wide.time_unit) == FINER and narrow.time_zone == wide.time_zone
-    return isinstance(narrow, pl.Float32) and isinstance(wide, pl.Float64)
 
 
 def _changes(name: str, old: Field, new: Field) -> Iterator[ColumnChange]:

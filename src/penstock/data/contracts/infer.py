@@ -7,9 +7,8 @@ draft that refuses next month's honest rows would only teach people to switch it
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -42,8 +41,7 @@ CANDIDATES = (
 CODE = r"^[+-]?0\d+$|^[+-]?\d{16,}$"  # 007 and account numbers: as numbers they would lose digits
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """An inferred contract and the YAML file that says the same, with a comment on every column."""
 
     contract: Contract

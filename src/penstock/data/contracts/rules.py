@@ -11,6 +11,7 @@ Nothing here reads or writes anything.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import NamedTuple
 
 import polars as pl
 
@@ -29,8 +30,7 @@ LIST = pl.List(pl.String)
 Conditions = Mapping[str, pl.Expr]  # what the functions of a contract's rules gave, by reference
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """A condition that makes a row bad, and what to say about it. `severity` and `tolerance` as in a contract."""
 
     reason: str  # "dep_delay: above 3000"

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from penstock.data.contracts.contract import Column, Contract
-from penstock.data.contracts.dtypes import dtype_of, logical, type_name
-from penstock.data.contracts.evolution import relation
+from penstock.data.contracts.dtypes import dtype_of, logical, relation, type_name
 from penstock.data.contracts.text import parsed, present
 from penstock.data.reserved import RESERVED
 

@@ -7,7 +7,7 @@ version of it, and are not kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -17,8 +17,7 @@ SUSPECTS = 1_000_000  # hashes whose rows are compared at a time
 HASH = RAW + "hash"
 
 
-@dataclass(frozen=True)
-class Repeated:
+class Repeated(NamedTuple):
     """How many keys are there more than once, in how many rows, and one that is there most often, with how often."""
 
     keys: int

@@ -1,8 +1,8 @@
 """Rules about all rows of a version: how many there are, what is unique among them, shares, and how old they are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -14,8 +14,7 @@ from penstock.data.contracts.unique import repeated
 ROUNDING = 1e-12  # 0.06 - 0.05 is not 0.01
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """A rule about the whole that is broken.
 
     rule      id is unique

@@ -25,7 +25,6 @@ def audit(job: Job, plan: Plan, known: Known, open_all: Open) -> "tuple[list[Sta
     """Every input that is to be read, in the store; what an ingest that did not end has staged is not read again."""
     from penstock.data.contracts.custom import load_functions
     from penstock.data.ingestion.dataset_contract import found_contract, given_contract
-    from penstock.data.ingestion.downstream import History, with_downstream
     from penstock.data.ingestion.opening import refuse_schema_breaks
     from penstock.data.ingestion.resume import binding_of, note_staged, staged_before
     from penstock.data.ingestion.staging import refuse_bad_rows
@@ -39,8 +38,13 @@ def audit(job: Job, plan: Plan, known: Known, open_all: Open) -> "tuple[list[Sta
     contract = given or found_contract(job.project, job.dataset, opened)
     reading = _Reading(job, plan, known, contract, load_functions(job.project.root, contract), newer)
     raws = [one.first for one in opened]
-    with with_downstream(job.project, History(job.ledger, job.store), job.dataset, contract, raws):
+    try:
         refuse_schema_breaks(contract, raws, hint=job.hint)
+    except ContractBroken as broken:
+        from penstock.data.ingestion.downstream import History, with_downstream
+
+        history = History(job.ledger, job.store)
+        raise with_downstream(broken, job.project, history, job.dataset, contract, raws) from broken
     binding = binding_of(job, contract, since)
     staged |= {} if given else staged_before(job, plan.read, binding)
     meter = Meter(job.dataset, plan.read, job.progress, done=[one.input for one in staged.values()])

@@ -1,7 +1,7 @@
 """Who reads columns of a dataset: its contract, transforms, features, requests, the target, gates and models."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,18 +49,19 @@ def downstream(
     return tuple(effects(changes, readers))
 
 
-@contextmanager
 def with_downstream(
-    project: "ProjectFile", history: History, dataset: str, contract: Contract, raws: Sequence[Raw]
-) -> Iterator[None]:
-    """Add to a broken schema which columns were renamed, and what the changes mean for whoever reads the columns."""
-    try:
-        yield
-    except ContractBroken as broken:
-        found = [row for raw in raws for row in renames(project, history, dataset, contract, raw, broken.table)]
-        seen = dict.fromkeys((str(row["column"]), str(row["change"])) for row in broken.table if "change" in row)
-        table = (*broken.table, *found, *downstream(project, history, dataset, list(seen)))
-        raise ContractBroken(broken.what, table=table, where=broken.where, hint=broken.hint) from broken
+    broken: ContractBroken,
+    project: "ProjectFile",
+    history: History,
+    dataset: str,
+    contract: Contract,
+    raws: Sequence[Raw],
+) -> ContractBroken:
+    """A broken schema with the columns that were renamed, and what the changes mean for whoever reads the columns."""
+    found = [row for raw in raws for row in renames(project, history, dataset, contract, raw, broken.table)]
+    seen = dict.fromkeys((str(row["column"]), str(row["change"])) for row in broken.table if "change" in row)
+    table = (*broken.table, *found, *downstream(project, history, dataset, list(seen)))
+    return ContractBroken(broken.what, table=table, where=broken.where, hint=broken.hint)
 
 
 def renames(

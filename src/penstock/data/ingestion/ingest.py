@@ -8,7 +8,6 @@ Whoever stops in between, by an error or by kill -9, leaves what was there befor
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ def _counts(one: Input, known: Known, leave: Collection[str]) -> bool:
 def _before(one: Input, known: Known) -> Input:
     """A file as the last ingest found it."""
     was = known.files[one.name]
-    return replace(one, size=was["size"], mtime_ns=was["mtime_ns"], digest=was["digest"])
+    return one._replace(size=was["size"], mtime_ns=was["mtime_ns"], digest=was["digest"])
 
 
 def _opened(job: Job, scratch: Path, inputs: Sequence[Input], since: object) -> "list[Opened]":

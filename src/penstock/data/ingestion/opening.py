@@ -1,9 +1,9 @@
 """What is looked at before any row is read: the schema of every input."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -17,8 +17,7 @@ from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import ContractBroken
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """An input of which the first frame is known and no row is read yet."""
 
     input: Input

@@ -5,7 +5,7 @@ without a key only later ones count. A row without a watermark is bad, and so is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -13,8 +13,7 @@ from penstock.data.reserved import ROW
 from penstock.store import Store
 
 
-@dataclass(frozen=True)
-class Newer:
+class Newer(NamedTuple):
     """Which rows count.
 
     newest  of the kept watermarks, a series of one value: as a Python value it would lose its nanoseconds

@@ -10,10 +10,9 @@ the caller asks for it.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from glob import escape, glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from penstock.digest import digest_file, digest_value
 from penstock.errors import UsageError, did_you_mean
@@ -32,8 +31,7 @@ TEXT = (*LINES, "excel")
 PACKED = ".gz"
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """A file, an object in an object store, a function or a query that gives rows.
 
     name      data/2013-01.csv, s3://lake/2013-01.csv, pipeline:flights, postgresql://db.example/shop/orders
@@ -180,7 +178,7 @@ def _inputs(root: Path, source: "str | FileSource | SqlSource", may_be_none: boo
     else:
         found = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
     _refuse_unknown_kinds(found)
-    return [replace(one, reading=reading) for one in found]
+    return [one._replace(reading=reading) for one in found]
 
 
 def _refuse_unknown_kinds(inputs: Iterable[Input]) -> None:
@@ -230,7 +228,7 @@ def _listed(root: Path, path: Path) -> Input:
 def _digested(one: Input, known: Mapping[str, Any]) -> Input:
     if one.path is None:
         return one
-    return replace(one, digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
+    return one._replace(digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
 
 
 def _under_dvc(root: Path, file: Path) -> Iterator[Input]:

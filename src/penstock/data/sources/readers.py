@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from penstock.data.reserved import ROW, is_reserved
 from penstock.data.sources import csvfile, jsonfile
-from penstock.data.sources.dvc import locate
 from penstock.data.sources.inputs import Input
-from penstock.data.sources.objectfiles import fetch
 from penstock.errors import ContractBroken, FunctionError
 
 if TYPE_CHECKING:
@@ -26,8 +23,7 @@ QUOTES = (
 )
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(NamedTuple):
     """Rows of one input, unparsed.
 
     `rows` has the column `__row__`: the row's number in its input, from 1.
@@ -64,8 +60,14 @@ def open_input(root: Path, one: Input, scratch: Path, since: object = None) -> I
 
 def _file(one: Input, scratch: Path) -> Path:
     if one.tracked:
+        from penstock.data.sources.dvc import locate
+
         return locate(one.tracked, scratch)
-    return one.path or fetch(one, scratch)
+    if one.path is None:
+        from penstock.data.sources.objectfiles import fetch
+
+        return fetch(one, scratch)
+    return one.path
 
 
 @contextmanager
@@ -193,7 +195,7 @@ def _function(root: Path, reference: str, since: object) -> Iterator[Raw]:
     for frame in _frames(function, call(function, **asked)):
         count += 1
         raw = Raw(reference, frame.lazy(), False, function=function, news=bool(asked))
-        yield replace(raw, rows=_numbered(raw.rows, reference, list(raw.schema), offset))
+        yield raw._replace(rows=_numbered(raw.rows, reference, list(raw.schema), offset))
         offset += frame.height if isinstance(frame, pl.DataFrame) else 0
     if not count:
         expected = "at least one, which may have 0 rows"

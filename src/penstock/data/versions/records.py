@@ -1,7 +1,6 @@
 """What travels with a version: all that the ledger of another machine must know of it, as one JSON document."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ def record_of(reader: Reader, version: Version, manifest: Manifest) -> Record:
     name = node("data", version.commit)
     edges = [*reader.find(Edge, target=name), *reader.find(Edge, source=name, role="quarantine")]
     return {
-        "version": {**asdict(version), "created_at": version.created_at.isoformat()},
+        "version": {**version._asdict(), "created_at": version.created_at.isoformat()},
         "parents": list(manifest.parents),
         "execution": _execution(reader, version),
         "position": _elsewhere(position_of(reader, version.dataset, version.commit)),
@@ -52,7 +51,7 @@ def _execution(reader: Reader, version: Version) -> dict[str, Any] | None:
     if found is None:
         steps = reader.find(Execution, step=f"transform {version.dataset}")
         found = next((one for one in steps if one.outputs.get("commit") == version.commit), None)
-    return {**asdict(found), "finished_at": found.finished_at.isoformat()} if found else None
+    return {**found._asdict(), "finished_at": found.finished_at.isoformat()} if found else None
 
 
 def _elsewhere(position: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from data.planted import clean, found, kinds, only, selected
 
-from penstock.data.bench import duplicates
+from penstock.data.bench import duplicate_rows
 
 
 @pytest.mark.parametrize("copies", [1, 20, 600])
@@ -41,16 +41,5 @@ def test_rows_that_follow_one_number_are_not_nearly_equal() -> None:
 
 def test_counting_slice_by_slice_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pl.concat([clean(), clean().head(20)])
-    monkeypatch.setattr(duplicates, "ROWS_AT_ONCE", 300)
+    monkeypatch.setattr(duplicate_rows, "ROWS_AT_ONCE", 300)
     assert only(found(rows), "duplicate_rows").count == 40
-
-
-def test_equal_columns_and_columns_that_say_the_same() -> None:
-    rows = clean().with_columns(copy="shop", fahrenheit=pl.col("size") * 1.8 + 32)
-    by_columns = {f.columns: f.severity for f in found(rows) if f.kind == "duplicate_columns"}
-    assert by_columns == {("shop", "copy"): "warn", ("size", "fahrenheit"): "info"}
-
-
-def test_columns_that_differ_in_one_row_are_not_equal() -> None:
-    rows = clean().with_columns(copy=pl.when(pl.int_range(pl.len()) == 1999).then(pl.lit("x")).otherwise("shop"))
-    assert found(rows) == []
