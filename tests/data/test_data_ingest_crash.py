@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -196,7 +195,7 @@ def moving(lab) -> Callable[[object], None]:
     def move(_: object) -> None:
         with lab.ledger.write() as tx:
             before = head(tx, "flights")
-            publish(tx, replace(before, commit=f"{next(moves):064x}"), expected=before.commit)
+            publish(tx, before._replace(commit=f"{next(moves):064x}"), expected=before.commit)
 
     return move
 

@@ -1,6 +1,5 @@
 import math
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -97,7 +96,7 @@ def test_every_number_comes_back(ledger, number):
 
 def test_numpy_numbers_are_numbers(ledger):
     with ledger.write() as transaction:
-        transaction.add(replace(version("c"), rows=np.int64(12)), execution(seconds=np.float32(0.5)))
+        transaction.add(version("c")._replace(rows=np.int64(12)), execution(seconds=np.float32(0.5)))
         assert transaction.get(Version, commit="c").rows == 12
         assert transaction.get(Execution, key="k").seconds == 0.5
 
@@ -248,9 +247,9 @@ def test_a_record_needs_its_parent_when_the_decision_ends(ledger):
 def test_one_open_alert_per_rule_and_subject(ledger):
     alert = Alert("1", "e", "auc", "", "page", "firing", 0.6, 0.62, "low", NOW, NOW, NOW)
     with ledger.write() as transaction:
-        transaction.add(alert, replace(alert, id="2", state="resolved"), replace(alert, id="3", subject="UA"))
+        transaction.add(alert, alert._replace(id="2", state="resolved"), alert._replace(id="3", subject="UA"))
     with pytest.raises(Conflict), ledger.write() as transaction:
-        transaction.add(replace(alert, id="4"))
+        transaction.add(alert._replace(id="4"))
 
 
 def test_an_error_in_the_block_undoes_all_of_it(ledger):

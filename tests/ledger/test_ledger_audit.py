@@ -1,7 +1,6 @@
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -171,7 +170,7 @@ def test_a_recomputed_digest_does_not_fit_its_signature(trail, tamper):
     from penstock.ledger.audit import digest_of
 
     with trail.read() as reader:
-        edited = replace(reader.get(AuditEntry, seq=5), reason="nicer")
+        edited = reader.get(AuditEntry, seq=5)._replace(reason="nicer")
     tamper(f"UPDATE audit SET reason = 'nicer', digest = '{digest_of(edited)}' WHERE seq = 5")
     assert Break(5, "the signature does not fit") in broken(trail)
 

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -170,7 +169,7 @@ def test_an_alert_outlives_a_longer_window(live: Project) -> None:
 def test_models_are_measured_apart_and_together(live: Project) -> None:
     (first,) = live.deliver.models()
     with live._workspace.ledger.write() as tx:
-        tx.add(replace(first, number=2, state="candidate"))
+        tx.add(first._replace(number=2, state="candidate"))
     rows = february(24)
     log(live, [*answer(live, rows[:16]), *answer(live, rows[16:], version="2"), *outcomes(rows)])
     live.monitor.look(now=noon(3))

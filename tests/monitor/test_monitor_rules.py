@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,7 +89,7 @@ def test_an_alert_ends_when_its_feature_is_no_longer_measured() -> None:
 
 def test_an_alert_ends_when_nothing_is_measured_any_more() -> None:
     """Corrected labels of one class leave no AUC; the alert stayed open for ever."""
-    alert = replace(fired(LOW, point(0, 0.6)), updated_at=START + timedelta(days=2))
+    alert = fired(LOW, point(0, 0.6))._replace(updated_at=START + timedelta(days=2))
     (change,) = judged(LOW, [], [alert])
     assert (change.alert.state, change.alert.message) == ("resolved", "roc_auc is no longer measured")
     assert judge([(LOW, [])], "e", [alert], START + timedelta(days=1)) == []
@@ -129,4 +128,4 @@ def test_an_alert_that_comes_back_is_another_one() -> None:
     (again,) = judged(LOW, [point(1, 0.9), point(2, 0.6)], [])
     assert resolved.alert.state == "resolved"
     assert again.alert.id != first.id
-    assert replace(again.alert, id=first.id).rule == first.rule
+    assert again.alert._replace(id=first.id).rule == first.rule

@@ -378,7 +378,7 @@ def test_a_run_that_ends_while_it_is_looked_at_keeps_its_end(tmp_path: Path) -> 
     failed = only_run(project)
     place = Path(failed.host["directory"])
     place.mkdir()
-    assert _mark_killed(project.ledger, project.store, replace(failed, status="running")) is None
+    assert _mark_killed(project.ledger, project.store, failed._replace(status="running")) is None
     assert only_run(project) == failed
     assert place.is_dir()
 
