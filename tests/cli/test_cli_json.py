@@ -38,6 +38,7 @@ CALLS = {
     "data clone": "{remote}",
     "data collect": "",
     "data diff": "parcels parcels",
+    "data profile": "parcels",
     "data iceberg": "parcels lake.parcels --catalog sqlite:///{again}",
     "data ingest": "",
     "data lineage": "parcels",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Transferred,
         Verdict,
     )
+    from penstock.stats import Profile
     from penstock.store import Damage, Store, Swept
 
 DEPTHS = ("quick", "full")
@@ -120,6 +121,13 @@ class DataStep(StepApi):
         other = self.version(against).commit if against else None
         done = bench(work.project, work.ledger, work.store, version.dataset, version.commit, against=other, depth=depth)
         return done.findings
+
+    def profile(self, reference: str) -> "Profile":
+        """What every column of a version looks like, but those with personal data. Counted once, then kept."""
+        from penstock.pipeline import profile_of
+
+        work, version = self._work, self.version(reference)
+        return profile_of(work.project, work.ledger, work.store, version.dataset, version.commit)
 
     def stopping(self, report: "BenchReport") -> "tuple[Finding, ...]":
         """What in a report the project file stops at."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
-from penstock.cli import data_bench, data_quarantine, data_remote, data_versions
+from penstock.cli import data_bench, data_profile, data_quarantine, data_remote, data_versions
 from penstock.cli.progress import Shown
 from penstock.cli.shell import (
     HERE,
@@ -33,7 +33,7 @@ class Help(Sections):
     headings: ClassVar = {
         "From sources to versions": ("ingest", "watch", "bench", "quarantine"),
         "Contracts": ("infer", "check"),
-        "Versions": ("log", "show", "diff", "lineage", "tag", "branches", "merge", "checkout"),
+        "Versions": ("log", "show", "profile", "diff", "lineage", "tag", "branches", "merge", "checkout"),
         "Elsewhere": ("push", "pull", "clone", "iceberg"),
         "The store": ("verify", "collect"),
     }
@@ -44,6 +44,7 @@ app.add_typer(data_versions.app)
 app.add_typer(data_remote.app)
 app.add_typer(data_quarantine.app)
 app.add_typer(data_bench.app)
+app.add_typer(data_profile.app)
 
 Dataset = Annotated[str, typer.Argument(help="A dataset of the project file.")]
 Versioned = Annotated[str, typer.Argument(help="DATASET, DATASET@TAG, DATASET@COMMIT or DATASET@DATE.")]

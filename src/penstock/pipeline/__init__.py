@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penstock.pipeline.bench_step import Benched, bench, is_benched, refuse_stopped, stopping
     from penstock.pipeline.garbage_roots import recorded, roots
     from penstock.pipeline.new_project import Scaffolded, scaffold
+    from penstock.pipeline.profile_step import profile_of
     from penstock.pipeline.turn import Event, Turn, run
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Turn",
     "bench",
     "is_benched",
+    "profile_of",
     "recorded",
     "refuse_stopped",
     "roots",
@@ -35,6 +37,7 @@ _MODULES = {
     "bench_step": ("Benched", "bench", "is_benched", "refuse_stopped", "stopping"),
     "new_project": ("Scaffolded", "scaffold"),
     "garbage_roots": ("recorded", "roots"),
+    "profile_step": ("profile_of",),
     "turn": ("Event", "Turn", "run"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

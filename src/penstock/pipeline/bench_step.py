@@ -9,14 +9,14 @@ from penstock.data import history
 from penstock.data.bench.finding import ABOUT_TARGET, VERSION
 from penstock.digest import digest_file
 from penstock.engine import Step, run_step
-from penstock.errors import ContractBroken, PenstockError
-from penstock.ledger import Execution, Ledger, Version
+from penstock.errors import ContractBroken
+from penstock.ledger import Ledger, Version
+from penstock.pipeline.profile_step import kept_profile
 from penstock.project import Bench, ProjectFile
 from penstock.store import Store
 
 if TYPE_CHECKING:
     from penstock.data import BenchReport, Finding
-    from penstock.stats import Profile
 
 MOST_LINES = 10
 
@@ -109,7 +109,7 @@ def bench(
 
         known = replace(context, private=private_columns(project, table))
         chosen = {name: inputs[name] for name in ("dataset", "depth", "kinds")}
-        kept = _kept_profile(ledger, store, table, previous) if previous else None
+        kept = kept_profile(ledger, store, table, previous) if previous else None
         report, profile = bench_version(store, commit, previous, known, kept=kept, **chosen)
         severities = [finding.severity for finding in report.findings]
         return {
@@ -156,19 +156,6 @@ def refuse_stopped(project: ProjectFile, benched: Sequence[Benched]) -> None:
         where=project.where("data", "datasets" if names[0] in project.config.data.datasets else "transforms", names[0]),
         hint=f"penstock data bench {names[0]}   # every finding; mend the data, or take its kind out of `bench.stop`",
     )
-
-
-def _kept_profile(ledger: Ledger, store: Store, table: str, commit: str) -> "Profile | None":
-    """The profile of a version that its newest bench came to."""
-    from penstock.stats import Profile
-
-    with ledger.read() as reader:
-        done = reader.find(Execution, step=f"bench {table}", order_by="-finished_at")
-    kept = next((one.outputs["profile"] for one in done if one.inputs["commit"] == commit), None)
-    try:
-        return Profile.from_json(store.read_json(kept)) if kept else None
-    except (PenstockError, ValueError):  # it is damaged, or of another format: counted again
-        return None
 
 
 def _contracts(project: ProjectFile, table: str) -> dict[str, str]:

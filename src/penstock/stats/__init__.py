@@ -27,10 +27,11 @@ if TYPE_CHECKING:
         quantile,
         wilson,
     )
-    from penstock.stats.profile import Profile
+    from penstock.stats.profile import PROFILE_FORMAT, Profile
     from penstock.stats.reference import fits
 
 __all__ = [
+    "PROFILE_FORMAT",
     "UNKNOWN",
     "Column",
     "Drift",
@@ -63,7 +64,7 @@ _MODULES = {
     "columns": ("Column", "LevelColumn", "Moments", "NumericColumn", "missing_rate"),
     "comparison": ("Drift", "Shift", "drift", "shifts"),
     "distance": ("chi2_tail", "jensen_shannon", "kolmogorov_smirnov", "psi", "wasserstein"),
-    "profile": ("Profile",),
+    "profile": ("PROFILE_FORMAT", "Profile"),
     "reference": ("fits",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -27,7 +27,7 @@ from penstock.stats.counting import counted
 from penstock.stats.distinct import Distinct
 from penstock.stats.reference import blank, closed, sample
 
-FORMAT = "penstock.profile/3"
+PROFILE_FORMAT = "penstock.profile/3"
 BATCH = 262_144  # rows: a column of them is 2 MB
 
 Rows = pl.DataFrame | pl.LazyFrame | Iterable[pl.DataFrame]
@@ -76,13 +76,13 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """A JSON value; numbers that JSON cannot hold (moments that overflowed) become null."""
         columns = [{"name": name, **_fields(column)} for name, column in self.columns.items()]
-        return {"format": FORMAT, "rows": self.rows, "columns": columns}
+        return {"format": PROFILE_FORMAT, "rows": self.rows, "columns": columns}
 
     @classmethod
     def from_json(cls, value: Any) -> "Profile":
         """The profile that `to_json` wrote. ValueError for anything else."""
-        if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise ValueError(f"not a profile: expected a JSON object of format {FORMAT}")
+        if not isinstance(value, dict) or value.get("format") != PROFILE_FORMAT:
+            raise ValueError(f"not a profile: expected a JSON object of format {PROFILE_FORMAT}")
         return cls(value["rows"], {fields["name"]: _column_of(fields) for fields in value["columns"]})
 
 

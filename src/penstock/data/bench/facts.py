@@ -128,8 +128,9 @@ class Facts:
 
         names = [name for name in self.comparable if self._is_counted(name)]
         kept = {name: column for name, column in self.kept.columns.items() if name in names} if self.kept else {}
-        built = Profile.build(self.before.rows.select(name for name in names if name not in kept))
-        reference = Profile(self.before.height, {name: {**kept, **built.columns}[name] for name in names})
+        lacking = [name for name in names if name not in kept]
+        built = Profile.build(self.before.rows.select(lacking)).columns if lacking else {}
+        reference = Profile(self.before.height, {name: {**kept, **built}[name] for name in names})
         return reference, Profile.build(self.batch.rows.select(names), reference)
 
     def _is_counted(self, name: str) -> bool:
