@@ -124,6 +124,8 @@ def readmit(
 def _readmitted(done: Any) -> None:
     """What came back, and what did not."""
     say(f"{done.dataset}@{short(done.commit)}  {done.readmitted:,} readmitted, {done.rows:,} rows now")
+    if done.superseded:
+        say(f"  {done.superseded:,} superseded by a later row of the same key")
     say(f"  {done.quarantined:,} stay in quarantine")
     for reason, count in done.reasons.items():
         say(f"  {count:,}  {reason}")

@@ -36,6 +36,7 @@ def assemble(
     versions = (known.version, known.aside) if known.current else (None, None)
     before = [store.manifest(version.commit) if version else None for version in versions]
     assembly = _Assembly(store, spec, plan.files, {} if plan.everything else known.files, keys)
+    assembly.previous = known.version.commit if known.version and not plan.everything else ""
     assembly.good = _side("good", before[0], [one.good for one in staged], plan.files)
     assembly.bad = _side("bad", before[1], [one.bad for one in staged], plan.files)
     for one in staged:
@@ -75,6 +76,8 @@ class _Assembly:
         self.keys = keys
         self.files: dict[str, dict[str, Any]] = {file["name"]: {"good": [], "bad": [], **file} for file in files}
         self.good, self.bad = _Side(), _Side()
+        self.turn = max((int(file.get("turn", 0)) for file in files), default=0)
+        self.previous = ""
         self.counts: Counter[str] = Counter()
 
     def add(self, one: "Staged") -> None:
@@ -85,6 +88,9 @@ class _Assembly:
         stays = [] if self.spec.mode == "upsert" and not one.news else file["bad"]
         file["good"] = [*file["good"], *self.good.know(added)]
         file["bad"] = [*stays, *self.bad.know(one.bad.parts)]
+        if self.spec.mode == "upsert":  # which of two rows is newer, where one is set aside: see replacing.py
+            self.turn += 1
+            file |= {"turn": self.turn, "before": self.previous}
         if self.spec.mode == "append" and self.spec.watermark:
             self.counts["late"] += max(0, one.passed - _seen(one, self.before.get(one.input.name, {})))
             file["rows"] = one.read

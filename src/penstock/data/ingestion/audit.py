@@ -9,7 +9,7 @@ from penstock.data.ingestion.plan import Known, Plan
 from penstock.data.ingestion.progress import Meter
 from penstock.data.sources.inputs import Input, is_directory
 from penstock.errors import ContractBroken
-from penstock.store import Table
+from penstock.store import Part, Table
 
 if TYPE_CHECKING:
     from penstock.data.contracts.contract import Contract
@@ -90,12 +90,14 @@ class _Reading:
         return done
 
     def _aside(self, name: str) -> Table | None:
-        """The bad rows of an input that are set aside already."""
+        """The bad rows of an input that are set aside already, or were until they were readmitted."""
         (file,) = (file for file in self.plan.files if file["name"] == name)
-        if self.known.aside is None or not file.get("bad"):
+        if self.known.aside is None:
             return None
         manifest = self.job.store.manifest(self.known.aside.commit)
-        return Table(manifest.schema, tuple(part for part in manifest.parts if part.digest in file["bad"]))
+        there = (part for part in manifest.parts if part.digest in file.get("bad", ()))
+        back = (Part(digest, rows, size) for digest, rows, size in file.get("back", ()))
+        return Table(manifest.schema, (*there, *back))
 
 
 def _newer(job: Job, plan: Plan, known: Known, contract: "Contract | None") -> "Newer | None":

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from penstock.project import Dataset
 
 # name, size, mtime_ns, digest, and once ingested: good, bad (digests of its parts); where the dataset has a watermark
-# also rows, how many it had when it was read
+# also rows, how many it had when it was read, and back, its parts of bad rows some of which were readmitted; where it
+# upserts also turn, its place in the order in which files were read, and before, the version that was there then
 File = Mapping[str, Any]
 
 

@@ -24,6 +24,7 @@ from penstock.data.ingestion.dataset_contract import contract_of, named_contract
 from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.plan import File
 from penstock.data.ingestion.quarantine import quarantined_rows, read_corrected, refuse_strangers
+from penstock.data.ingestion.replacing import Replaced, replace_rows
 from penstock.data.ingestion.staging import BATCH, Staged, reasons_of, stage
 from penstock.data.reserved import FILE, ROW
 from penstock.data.sources.inputs import Input, gives_text
@@ -42,12 +43,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Readmitted:
-    """What a readmission did. `reasons`: why chosen rows stay where they are, rows per reason."""
+    """What a readmission did.
+
+    superseded  chosen rows that keep the contract, but a row of their key is there that came later: they are gone
+    reasons     why chosen rows stay where they are, rows per reason
+    """
 
     dataset: str
     commit: str
     previous: str
     readmitted: int
+    superseded: int
     quarantined: int
     rows: int
     reasons: Mapping[str, int]
@@ -66,10 +72,10 @@ class _Known:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of the dataset after the readmission, its new parts, and what the contract said."""
+    """A file of the dataset, the rows that come back, parts of those that stay aside, and what the contract said."""
 
     entry: File
-    parts: tuple[Part, ...]
+    back: Table
     left: tuple[Part, ...]
     staged: tuple[Staged, ...]
 
@@ -147,15 +153,16 @@ def _audited(
         places = bad.select(FILE, ROW)
         taken = chosen.join(places, on=[FILE, ROW], how="semi")
         if not taken.select(pl.len()).collect().item():
-            yield _File(entry, (), (), ())
+            yield _File(entry, Table(known.good.schema, ()), (), ())
             continue
         staged = [_staged(store, entry, name, contract, functions, taken) for name in names]
         left = [bad.join(taken.select(FILE, ROW), on=[FILE, ROW], how="anti"), *(store.rows(one.bad) for one in staged)]
         kept = store.write_table(pl.concat(left).sort(FILE, ROW), rows_per_part=BATCH)
-        fresh = tuple(part for one in staged for part in one.good.parts)
-        good = [*entry["good"], *(part.digest for part in fresh)]
-        changed = {**entry, "good": good, "bad": [part.digest for part in kept.parts]}
-        yield _File(changed, fresh, kept.parts, tuple(staged))
+        back = Table(known.good.schema, tuple(part for one in staged for part in one.good.parts))
+        # a file that grows is read again, and with it rows that were corrected here but not there
+        was = [[part.digest, part.rows, part.bytes] for part in (parts[digest] for digest in entry["bad"])]
+        changed = {**entry, "bad": [part.digest for part in kept.parts], "back": [*entry.get("back", ()), *was]}
+        yield _File(changed, back, kept.parts, tuple(staged))
 
 
 def _staged(
@@ -195,15 +202,16 @@ def _publish(
 ) -> Readmitted:
     dataset = known.version.dataset
     staged = [one for file in files for one in file.staged]
-    count = sum(one.good.rows for one in staged)
     hint = f"penstock data quarantine export {dataset} -o rows.csv, correct them there, then readmit --file rows.csv"
-    if not count:
+    if not any(one.good.rows for one in staged):
         raise ContractBroken(f"{dataset}: no chosen row keeps the contract", table=reasons_of(staged), hint=hint)
+    placed = _placed(project, store, known, contract, files)
+    count = sum(one.good.rows for one in staged) - placed.superseded
     inputs = {"dataset": dataset, "previous": known.version.commit, "quarantine": known.aside.commit, **asked}
-    key = digest_value({"step": "readmit", "inputs": inputs, "content": [dict(file.entry) for file in files]})
-    bad = _merged(known.bad, [file.entry["bad"] for file in files], [part for file in files for part in file.left])
+    key = digest_value({"step": "readmit", "inputs": inputs, "content": [dict(file) for file in placed.files]})
+    bad = _named(known.bad, "bad", placed.files, [part for file in files for part in file.left])
     aside = replace(bad, parents=(known.aside.commit,), producer=key)
-    good = _merged(known.good, [file.entry["good"] for file in files], [part for file in files for part in file.parts])
+    good = _named(known.good, "good", placed.files, placed.parts)
     notes = {**good.notes, "quarantine": store.commit(aside), "readmitted": {"from": known.aside.commit, "rows": count}}
     manifest = replace(good, parents=(known.version.commit,), producer=key, notes=notes)
     commit = store.commit(manifest)
@@ -219,7 +227,7 @@ def _publish(
         publish(tx, left, expected=known.aside.commit, branch=branch)
         outputs = {"data": commit, "quarantine": aside_commit}
         tx.put(Execution(key, f"readmit {dataset}", inputs, outputs, seconds, utc_now()))
-        position = {**known.position, "files": [dict(file.entry) for file in files]}
+        position = {**known.position, "files": [dict(file) for file in placed.files]}
         tx.put(Cursor(cursor_name(dataset, commit), position, utc_now()))
         tx.link(node("data", known.version.commit), node("data", commit), "readmit")
         tx.link(node("data", known.aside.commit), node("data", commit), "readmit")
@@ -229,10 +237,24 @@ def _publish(
         tx.audit("data.readmit", subject, actor=asked["actor"], reason=asked["note"], payload=payload)
     pin(project, ledger)
     reasons = {str(row["reason"]): int(str(row["rows"])) for row in reasons_of(staged)}
-    return Readmitted(dataset, commit, known.version.commit, count, aside.rows, manifest.rows, reasons)
+    previous = known.version.commit
+    return Readmitted(dataset, commit, previous, count, placed.superseded, aside.rows, manifest.rows, reasons)
 
 
-def _merged(before: Manifest, listed: Sequence[Sequence[str]], fresh: Sequence[Part]) -> Manifest:
+def _placed(
+    project: "ProjectFile", store: Store, known: _Known, contract: Contract, files: Sequence[_File]
+) -> Replaced:
+    """The rows that come back, with their files; in the place of older ones where the dataset upserts."""
+    spec = project.config.data.datasets[known.version.dataset]
+    entries = [file.entry for file in files]
+    if spec.mode == "upsert":
+        back = {str(file.entry["name"]): file.back for file in files if file.back.rows}
+        return replace_rows(store, known.good, entries, back, contract.keys, spec.watermark)
+    added = [{**file.entry, "good": [*file.entry["good"], *(p.digest for p in file.back.parts)]} for file in files]
+    return Replaced(tuple(added), tuple(part for file in files for part in file.back.parts), 0)
+
+
+def _named(before: Manifest, side: str, files: Sequence[File], fresh: Sequence[Part]) -> Manifest:
     """The parts that the files name now, in their order."""
     parts = {part.digest: part for part in (*before.parts, *fresh)}
-    return replace(before, parts=tuple(parts[digest] for digests in listed for digest in digests))
+    return replace(before, parts=tuple(parts[digest] for file in files for digest in file[side]))
