@@ -35,6 +35,7 @@ QUICK = (
     Check("columns:infinite", "outlier"),
     Check("columns:constant", "constant"),
     Check("categories:categories", "category", "before"),
+    Check("spellings:spellings", "category"),
     Check("columns:freshness", "freshness"),
     Check("columns:class_balance", "class_balance", "target"),
     Check("duplicate_rows:duplicate_rows", "duplicate_rows"),
@@ -56,7 +57,7 @@ TELLING_VALUES = {
     "constant": "one value in every row",
     "outlier": "values far from all others",
     "shift": "spread otherwise than before",
-    "category": "categories that came or went",
+    "category": "categories that came, went or have several spellings",
     "class_balance": "rare classes",
 }
 
