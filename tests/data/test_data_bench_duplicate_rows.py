@@ -1,6 +1,8 @@
 import polars as pl
 import pytest
 from data.planted import clean, found, kinds, only, selected
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.data.bench import duplicate_rows
 
@@ -43,3 +45,16 @@ def test_counting_slice_by_slice_gives_the_same(monkeypatch: pytest.MonkeyPatch)
     rows = pl.concat([clean(), clean().head(20)])
     monkeypatch.setattr(duplicate_rows, "ROWS_AT_ONCE", 300)
     assert only(found(rows), "duplicate_rows").count == 40
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=40), st.sampled_from([1, 4, 100]))
+def test_only_rows_that_agree_are_looked_at_again(pairs: list[tuple[int, int]], slice_of: int) -> None:
+    frame = pl.DataFrame(pairs, schema={"a": pl.Int64, "b": pl.Int64}, orient="row").with_row_index("n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicate_rows, "ROWS_AT_ONCE", slice_of)
+        patch.setattr(duplicate_rows, "FEW", 0)
+        found = duplicate_rows._agreeing(frame.lazy(), frame.height, ["a", "b"])
+        counted = duplicate_rows._repeats(frame.lazy(), frame.height, [pl.col("a"), pl.col("b")])
+    expected = frame.filter(pl.struct("a", "b").is_duplicated())
+    assert (frame.clear() if found is None else found.collect().sort("n")).equals(expected)
+    assert counted == (expected.height, expected.select("a", "b").n_unique() if expected.height else 0)

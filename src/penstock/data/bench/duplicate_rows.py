@@ -6,11 +6,14 @@ from math import floor, log10
 import polars as pl
 
 from penstock.data.bench import sql
-from penstock.data.bench.facts import Facts, Side, is_plain
+from penstock.data.bench.facts import Facts, is_plain
 from penstock.data.bench.finding import Finding, Severity
+from penstock.data.reserved import RAW
 
 TELLING = 0.95  # of the different rows have a value of their own in a column: who shares it is a copy
 ROWS_AT_ONCE = 10_000_000  # row hashes held at once
+HASH = RAW + "hash"
+FEW = 4  # a quarter of the rows: more are not worth picking out
 DIGITS = 3  # of a typical deviation in which near-duplicates agree
 
 
@@ -24,7 +27,7 @@ def duplicate_rows(facts: Facts) -> Iterator[Finding]:
     names = [name for name in facts.now.schema if name not in facts.context.key]
     if not names or facts.now.height < 2:
         return
-    exact, groups = _repeats(facts.now, [pl.col(name) for name in names])
+    exact, groups = _repeats(facts.now.rows, facts.now.height, [pl.col(name) for name in names])
     apart = telling(facts, names, facts.now.height - exact + groups)
     if exact:
         key = f" but for {', '.join(facts.context.key)}" if facts.context.key else ""
@@ -38,12 +41,31 @@ def _near(facts: Facts, names: Sequence[str], exact: int) -> int:
     fine, coarse = (_rounded(facts, names, digits) for digits in (DIGITS, DIGITS - 1))
     if not all(is_plain(facts.now.schema[name]) for name in names) or fine == [sql.column(name) for name in names]:
         return 0
-    near, _ = _repeats(facts.now, [pl.sql_expr(text) for text in fine])
+    exactly = [name for name, text in zip(names, fine, strict=True) if text == sql.column(name)]
+    rows = _agreeing(facts.now.rows, facts.now.height, exactly)
+    if rows is None:
+        return 0
+    near, _ = _repeats(rows, facts.now.height, [pl.sql_expr(text) for text in fine])
     if near <= exact:
         return 0
     # copies stay as many when fewer digits count; rows that are neighbours by chance become ten times as many
-    wide, _ = _repeats(facts.now, [pl.sql_expr(text) for text in coarse])
+    wide, _ = _repeats(rows, facts.now.height, [pl.sql_expr(text) for text in coarse])
     return near if wide - exact <= 2 * (near - exact) else 0
+
+
+def _agreeing(rows: pl.LazyFrame, height: int, names: Sequence[str]) -> pl.LazyFrame | None:
+    """The rows that share these columns with another one; None where no row does. Rounding texts and fractions of few
+    rows is a small part of rounding those of all.
+    """
+    if not names:
+        return rows
+    keys = [pl.col(name) for name in names]
+    slices = (ordered.filter(_follows(ordered)).unique() for ordered in _hashes(rows, height, keys))
+    suspects = pl.concat([pl.Series(HASH, [], pl.UInt64), *slices])
+    if suspects.len() * FEW > height:
+        return rows
+    wanted = suspects.to_frame().lazy()
+    return rows.with_columns(_hash(keys)).join(wanted, on=HASH, how="semi").drop(HASH) if suspects.len() else None
 
 
 def _rows(facts: Facts, names: Sequence[str], count: int, what: str, keys: Sequence[str], apart: bool) -> Finding:
@@ -58,21 +80,32 @@ def _rows(facts: Facts, names: Sequence[str], count: int, what: str, keys: Seque
     )  # fmt: skip
 
 
-def _repeats(side: Side, keys: Sequence[pl.Expr]) -> tuple[int, int]:
-    """How many rows share their keys with another one, in how many groups; a slice of the hashes is in memory at a
-    time.
-    """
-    slices = side.height // ROWS_AT_ONCE + 1
-    hashes = side.rows.select(pl.struct(key.alias(str(i)) for i, key in enumerate(keys)).hash().alias("hash"))
+def _repeats(rows: pl.LazyFrame, height: int, keys: Sequence[pl.Expr]) -> tuple[int, int]:
+    """How many rows share their keys with another one, in how many groups."""
     found = groups = 0
-    for number in range(slices):
-        mine = hashes if slices == 1 else hashes.filter(pl.col("hash") % slices == number)
-        twice = mine.group_by("hash").len("rows").filter(pl.col("rows") > 1)
-        rows, different = (
-            twice.select(pl.col("rows").sum(), pl.len().alias("groups")).collect(engine="streaming").row(0)
-        )
-        found, groups = found + int(rows or 0), groups + int(different)
+    for ordered in _hashes(rows, height, keys):
+        later = _follows(ordered)
+        first = later.shift(-1, fill_value=False) & ~later
+        found, groups = found + int(later.sum()) + int(first.sum()), groups + int(first.sum())
     return found, groups
+
+
+def _follows(ordered: pl.Series) -> pl.Series:
+    """Which hashes are equal to the one before."""
+    return (ordered == ordered.shift(1)).fill_null(value=False)
+
+
+def _hashes(rows: pl.LazyFrame, height: int, keys: Sequence[pl.Expr]) -> Iterator[pl.Series]:
+    """The hash of every row's keys, in order; a slice of them is in memory at a time."""
+    slices = height // ROWS_AT_ONCE + 1
+    every = rows.select(_hash(keys))
+    for number in range(slices):
+        mine = every if slices == 1 else every.filter(pl.col(HASH) % slices == number)
+        yield mine.collect(engine="streaming").to_series().sort()
+
+
+def _hash(keys: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.struct(key.alias(str(i)) for i, key in enumerate(keys)).hash().alias(HASH)
 
 
 def _rounded(facts: Facts, names: Sequence[str], digits: int) -> list[str]:
