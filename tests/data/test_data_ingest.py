@@ -181,6 +181,16 @@ def test_a_renamed_file_is_not_appended_again(flights) -> None:
     assert lab.rows("flights").height == 1
 
 
+def test_equal_files_that_are_renamed_are_each_known_again(flights) -> None:
+    lab = flights("1,2,AA\n", settings=", mode: append")
+    lab.write("data/b.csv", (lab.root / "data/a.csv").read_text())
+    assert lab.ingest("flights").rows == 2
+    for name in ("a", "b"):
+        (lab.root / f"data/{name}.csv").rename(lab.root / f"data/{name}-old.csv")
+    assert lab.ingest("flights").skipped
+    assert lab.rows("flights").height == 2
+
+
 def test_a_new_contract_is_held_against_all_files_that_are_there(flights) -> None:
     lab = flights("1,2,AA\n2,50,UA\n", settings=", mode: append, max_quarantined: 60%")
     lab.ingest("flights")
@@ -200,6 +210,12 @@ def test_rows_of_files_that_are_gone_cannot_get_other_columns(flights) -> None:
     with pytest.raises(ContractBroken, match="whose files are gone"):
         lab.ingest("flights")
     assert lab.rows("flights").width == 3
+
+
+def test_a_column_without_a_name(lab) -> None:
+    pl.DataFrame({"": [1], "b": [2]}).write_parquet(lab.root / "a.parquet")
+    lab.datasets["a"] = "{source: a.parquet}"
+    assert lab.ingest("a").rows == 1
 
 
 # --- what stops an ingest ------------------------------------------------------------------------

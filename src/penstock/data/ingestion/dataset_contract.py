@@ -78,10 +78,10 @@ def _misfits(name: str, spec: Dataset, contract: Contract) -> Iterator[tuple[tup
     for setting, column in settings:
         if column not in contract.columns:
             yield (setting,), f"dataset {name!r} has no column {column!r}{did_you_mean(column, contract.columns)}", None
-    time = contract.columns.get(spec.time or "")
+    time = contract.columns.get(spec.time) if spec.time else None
     if time and not time.type.startswith("Date"):
         yield ("time",), f"column {spec.time!r} is {time.type}", "a Date or a Datetime"
-    mark = contract.columns.get(spec.watermark or "")
+    mark = contract.columns.get(spec.watermark) if spec.watermark else None
     if mark and not _has_order(mark):
         yield (
             ("watermark",),

@@ -100,10 +100,14 @@ def _by_name_now(inputs: Sequence[Input], old: Mapping[str, File]) -> dict[str, 
 
 
 def _renamed(inputs: Sequence[Input], old: Mapping[str, File]) -> dict[str, str]:
-    """Files that are gone while a new one has the same bytes: old name to new name."""
+    """Files that are gone while new ones have the same bytes: old name to new name, each of both once."""
     present = {one.name for one in inputs}
-    gone = {file["digest"]: name for name, file in old.items() if name not in present}
-    return {gone[one.digest]: one.name for one in reversed(inputs) if one.name not in old and one.digest in gone}
+    gone: dict[str, list[str]] = {}
+    for name, file in old.items():
+        if name not in present:
+            gone.setdefault(file["digest"], []).append(name)
+    new = [one for one in inputs if one.name not in old]
+    return {gone[one.digest].pop(0): one.name for one in new if gone.get(one.digest)}
 
 
 def _entry(one: Input, old: File | None) -> File:
