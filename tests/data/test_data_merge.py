@@ -113,6 +113,32 @@ def test_what_cannot_be_made_one_stops_with_both_commits(flights, settings, main
     assert project.data.version("flights").commit == commits[1]
 
 
+def test_a_file_that_both_read_under_another_contract_is_not_there_twice(flights) -> None:
+    lab = flights("1,2,AA\n", settings=", mode: append, max_quarantined: 50%")
+    ingested(on(lab, "main"))
+    add(lab, "b", "2,50,AA\n3,2,AA\n")
+    ingested(on(lab, "work"))
+    contract = lab.root / "contracts/flights.yaml"
+    contract.write_text(contract.read_text().replace("max: 3000", "max: 10"))
+    ingested(on(lab, "main"))
+    with pytest.raises(Conflict, match=r"data/b.csv was read on each in another way"):
+        on(lab, "main").data.merge("work")
+
+
+def test_a_row_that_one_side_readmitted_is_no_longer_in_the_quarantine(diverged) -> None:
+    lab, _, _ = diverged
+    on(lab, "main").data.merge("work")
+    assert [one.how for one in on(lab, "work").data.merge("main")] == ["fast-forward"]
+    rows = "id,delay,carrier,__file__,__row__\n5,2,AA,data/c.csv,2\n"
+    on(lab, "main").data.readmit("flights", note="a typing error", corrected=lab.write("rows.csv", rows))
+    add(lab, "d", "6,2,AA\n7,2,ZZ\n")
+    ingested(on(lab, "work"))
+    main = on(lab, "main")
+    assert [one.how for one in main.data.merge("work")] == ["rebased"]
+    assert sorted(main.data.show("flights").collect()["id"]) == [1, 2, 4, 5, 6]
+    assert sorted(main.data.quarantine("flights").collect()["id"]) == ["3", "7"]
+
+
 def test_an_unknown_branch_has_the_closest_one_beside_it(diverged) -> None:
     lab, _, _ = diverged
     with pytest.raises(UsageError, match="did you mean 'work'"):

@@ -6,7 +6,7 @@ ours ─ is what theirs came from ─> fast-forward
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,9 @@ class Merged:
     before: str | None
     other: str
     how: Literal["up to date", "fast-forward", "rebased"]
+
+
+File = dict[str, Any]  # of a position: see ingestion.plan
 
 
 def merge(
@@ -132,6 +135,11 @@ class _Merger:
         clash = sorted(name for name in files[0].keys() & files[1].keys() if files[0][name] != files[1][name])
         if clash:
             return f"{clash[0]} is another file on each"
+        keyed = bool(one.notes.get("key"))
+        for before, here, there in self._ends_of_files(dataset, ours, theirs):
+            # a function has no size: what it gave each is new to the other, and a key tells whether some of it is the same
+            if _both_changed(before, here, there) and (here["size"] or not keyed):
+                return f"{here['name']} was read on each in another way"
         told = Counter(part for file in self._united(dataset, ours, theirs) for part in file["good"])
         if told != _parts(_union(one, other)):
             return "which file each row came from is not known"
@@ -144,14 +152,21 @@ class _Merger:
         unique = not key or tells_apart(self.store.rows(_union(ours, theirs)), key)
         return None if unique else f"rows of both would share a {', '.join(key)}"
 
-    def _files(self, dataset: str, commit: str) -> list[dict[str, Any]]:
+    def _files(self, dataset: str, commit: str) -> list[File]:
         return list(position_of(self._reader, dataset, commit).get("files", ()))
 
-    def _united(self, dataset: str, ours: str, theirs: str) -> list[dict[str, Any]]:
+    def _ends_of_files(self, dataset: str, ours: str, theirs: str) -> Iterator[tuple[File | None, File, File]]:
+        """Each of our files as it was in what both came from, as it is here, and as it is there."""
+        base = common_ancestor(self._parents, ours, theirs) or ""
+        old, new = ({file["digest"]: file for file in self._files(dataset, end)} for end in (base, theirs))
+        for file in self._files(dataset, ours):
+            yield old.get(file["digest"]), file, new.get(file["digest"], file)
+
+    def _united(self, dataset: str, ours: str, theirs: str) -> list[File]:
         """Our files, then theirs. What both read they may have read more of, where it is read again and again."""
-        united = {file["digest"]: file for file in self._files(dataset, theirs)}
-        files = [_both(file, united.pop(file["digest"], file)) for file in self._files(dataset, ours)]
-        return [*files, *united.values()]
+        files = [_both(*ends) for ends in self._ends_of_files(dataset, ours, theirs)]
+        known = {file["digest"] for file in files}
+        return [*files, *(file for file in self._files(dataset, theirs) if file["digest"] not in known)]
 
     def _rebased(self, dataset: str, ours: str, theirs: str) -> Merged:
         """A version with the rows of both: theirs behind ours."""
@@ -159,15 +174,20 @@ class _Merger:
         files = self._united(dataset, ours, theirs)
         self._positions[dataset] = {**position_of(self._reader, dataset, ours), "files": files}
         producer = digest_value(_inputs(dataset, ours, theirs))
-        aside = self._union_of([one.notes["quarantine"], other.notes["quarantine"]], producer)
+        aside = self._aside([one.notes["quarantine"], other.notes["quarantine"]], files, producer)
         notes = {**one.notes, "quarantine": aside, "files": [[file["name"], file["digest"]] for file in files]}
-        return Merged(dataset, self._union_of([ours, theirs], producer, notes), ours, theirs, "rebased")
+        merged = replace(_union(one, other), parents=(ours, theirs), producer=producer, notes=notes)
+        return Merged(dataset, self.store.commit(merged), ours, theirs, "rebased")
 
-    def _union_of(self, commits: Sequence[str], producer: str, notes: dict[str, Any] | None = None) -> str:
+    def _aside(self, commits: Sequence[str], files: Sequence[File], producer: str) -> str:
+        """What is left of both quarantines: a row that one side readmitted is in none any more."""
         one, other = (self.store.manifest(commit) for commit in commits)
+        known = {part.digest: part for part in (*one.parts, *other.parts)}
+        parts = tuple(known[digest] for file in files for digest in file["bad"])
         parents = tuple(dict.fromkeys(commits))
-        merged = replace(_union(one, other), parents=parents, producer=producer, notes=notes or one.notes)
-        return self.store.commit(merged)
+        return self.store.commit(
+            replace(_union(one, other), parts=parts, parents=parents, producer=producer, notes=one.notes)
+        )
 
     def _record(self, tx: Transaction, one: Merged, manifest: Manifest) -> None:
         """How the version came about, and how far its sources are read."""
@@ -184,10 +204,23 @@ def _inputs(dataset: str, ours: str, theirs: str) -> dict[str, str]:
     return {"step": "merge", "dataset": dataset, "ours": ours, "theirs": theirs}
 
 
-def _both(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """One file with the parts that either side has of it."""
+def _both(before: File | None, ours: File, theirs: File) -> File:
+    """One file with what either side made of it."""
+    if not _both_changed(before, ours, theirs):
+        changed = theirs if before and _rows(ours) == _rows(before) else ours
+        return {**changed, "name": ours["name"]}
     more = {side: [part for part in theirs[side] if part not in ours[side]] for side in ("good", "bad")}
     return {**ours, **{side: [*ours[side], *parts] for side, parts in more.items()}}
+
+
+def _both_changed(before: File | None, ours: File, theirs: File) -> bool:
+    """Whether the rows of a file are neither the same on both sides nor as they were on one of them."""
+    return _rows(ours) != _rows(theirs) and (before is None or _rows(before) not in (_rows(ours), _rows(theirs)))
+
+
+def _rows(file: File) -> tuple[object, object]:
+    """The parts of a file's good and of its bad rows."""
+    return file["good"], file["bad"]
 
 
 def _parts(manifest: Manifest) -> Counter[str]:
