@@ -69,6 +69,13 @@ rule: []
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),
         ("{type: String, decimal: ','}", "a String column has no decimal mark"),
         ("{type: Int64, format: '%d'}", "a Int64 column has no format"),
+        (
+            "{type: 'Datetime[us]', format: '%d/%m/%Y %H:%M %z'}",
+            "it reads an offset from UTC, and the type has no zone",
+        ),
+        ("{type: 'Datetime[ms]', format: '%+'}", "expected type: Datetime[ms, UTC]"),
+        ("{type: 'Datetime[us, Europe/Berlin]', format: '%d.%m.%Y %H:%M'}", "it reads no offset from UTC, so nobody"),
+        ("{type: 'Datetime[us, Europe/Berlin]', format: '%d.%m.%Y %%z'}", "which time in Europe/Berlin is meant"),
         ("{type: Int64, tolerance: 1%}", "`tolerance` needs `severity: error` or `warn`"),
         ("{type: Int64, severity: fatal}", "Input should be 'error', 'quarantine' or 'warn'"),
         ("{type: Int64, severity: warn, tolerance: 2}", "less than or equal to 1"),

@@ -56,7 +56,8 @@ class Column(Expectation):
     values   the only ones allowed
     pattern  a regular expression that is found in every value; ^ and $ tie it to the ends
     missing  texts that mean "no value" in a text file, beside the empty one
-    format   how a date or time is written in a text file, when not as ISO 8601 says
+    format   how a date or time is written in a text file, when not as ISO 8601 says; of a type with a zone other than
+             UTC it reads the offset too: %d.%m.%Y %H:%M %z
     decimal  the mark before the fraction of a number that people wrote: 1.234,5 with ",", 1,234.5 with "."; groups of
              three digits may also stand apart by a blank or an apostrophe. Without it a number is as programs write it
     pii      personal data, in the classes of ISO/IEC 20889: direct_identifier names a person alone (e-mail address,

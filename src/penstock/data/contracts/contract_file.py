@@ -1,5 +1,6 @@
 """The file of a contract: read, and found sound before any row is held against it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,20 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
         yield (*path, "pattern"), f"not a regular expression: {what}", None
     if column.format and not (dtype.is_temporal() and readable(column.type)):
         yield (*path, "format"), f"a {column.type} column has no format", "a Date, Time or Datetime"
+    elif column.format and isinstance(dtype, pl.Datetime) and (fault := _zone_fault(column.format, dtype)):
+        yield (*path, "format"), *fault
     if column.decimal and not dtype.is_numeric():
         yield (*path, "decimal"), f"a {column.type} column has no decimal mark", "a number, such as Float64"
+
+
+def _zone_fault(form: str, dtype: pl.Datetime) -> tuple[str, str] | None:
+    """What is wrong with a format that reads an offset where the type has no zone, or none where it would matter."""
+    offset = re.search(r"%[:#]*z|%\+", form.replace("%%", "")) is not None
+    if offset and not dtype.time_zone:
+        return "it reads an offset from UTC, and the type has no zone", f"type: Datetime[{dtype.time_unit}, UTC]"
+    if not offset and dtype.time_zone not in (None, "UTC"):
+        return f"it reads no offset from UTC, so nobody knows which time in {dtype.time_zone} is meant", "%z in it"
+    return None
 
 
 def _rule_faults(contract: Contract) -> Iterator[Fault]:
