@@ -1,9 +1,14 @@
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from penstock.data.sources.inputs import inputs_of, is_function
+from penstock.data.sources.directory import files_below
+from penstock.data.sources.inputs import inputs_of, is_function, listed
 from penstock.errors import UsageError
 from penstock.project import FileSource
 
@@ -62,6 +67,35 @@ def test_a_source_that_matches_nothing_says_what_is_there(tmp_path: Path) -> Non
     assert "flights.csv" in str(error.value)
     with pytest.raises(UsageError, match=r"data/\*\.csv"):
         inputs_of(tmp_path, "data")
+
+
+def test_files_that_go_away_meanwhile_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "stays.csv").write_text("a\n1\n")
+    with busy(tmp_path):
+        for _ in range(1_000):
+            assert "stays.csv" in [one.name for one in listed(tmp_path, "*.csv")]
+            assert "stays.csv" in files_below(tmp_path, "./")["path"].to_list()
+
+
+@contextmanager
+def busy(directory: Path) -> Iterator[None]:
+    """Somebody puts files into a directory and takes them out again."""
+    script = """
+print("busy", flush=True)
+while True:
+    names = [f"{number}.csv" for number in range(50)]
+    for name in names:
+        open(name, "w").close()
+    for name in names:
+        __import__("os").unlink(name)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], cwd=directory, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        try:
+            yield
+        finally:
+            other.kill()
 
 
 def test_an_unknown_kind_of_file(tmp_path: Path) -> None:

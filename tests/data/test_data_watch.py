@@ -35,6 +35,17 @@ def test_a_file_is_ingested_when_two_looks_saw_it_the_same(lab) -> None:
     assert look() == []
 
 
+def test_what_the_system_refuses_is_told_and_the_others_are_watched_on(lab) -> None:
+    (lab.root / "folder").mkdir()
+    lab.datasets = {"broken": "{source: data/*.csv, contract: folder}", **lab.datasets}
+    look = Looks(lab, "broken", "flights")
+    assert look() == []
+    told = look()
+    assert "Is a directory" in told[0]
+    assert told[1:] == ["1 rows (first ingest)"]
+    assert look() == []
+
+
 def test_a_file_that_grows_waits_and_others_do_not(lab) -> None:
     look = Looks(lab)
     look(), look()

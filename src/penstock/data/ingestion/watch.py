@@ -63,9 +63,11 @@ class Watch:
     def _look(self, name: str, memory: _Memory) -> Arrival | None:
         try:
             done = self._ingest(name, memory)
-        except PenstockError as error:
-            told, memory.told = memory.told, str(error)
-            return Arrival(name, error=error) if memory.told != told else None
+        except (PenstockError, OSError) as error:
+            # a full disk, a file that nobody may read: the other sources are watched on
+            said = error if isinstance(error, PenstockError) else PenstockError(str(error))
+            told, memory.told = memory.told, str(said)
+            return Arrival(name, error=said) if memory.told != told else None
         memory.told = "" if done else memory.told
         return Arrival(name, done) if done and not done.skipped else None
 

@@ -10,6 +10,7 @@ read again; one that was written within the last two seconds is, since a clock m
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -108,15 +109,19 @@ def _walked(directory: Path) -> Iterator[tuple[str, int, int, int]]:
     waiting = [""]
     while waiting:
         below = waiting.pop()
-        with os.scandir(directory / below) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                path = f"{below}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{path}/")
-                elif entry.is_file():
+        for entry in _entries(directory / below):
+            path = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{path}/")
+            elif entry.is_file():
+                with suppress(FileNotFoundError):  # gone since its directory was read
                     yield _named(path), *_stat(entry)
+
+
+def _entries(directory: Path) -> "list[os.DirEntry[str]]":
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:  # the directory may be gone, too
+        return [entry for entry in entries if not entry.name.startswith(".")]
+    return []
 
 
 def _stat(entry: "os.DirEntry[str]") -> tuple[int, int, int]:

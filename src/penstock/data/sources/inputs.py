@@ -11,11 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import escape, glob
+from os import stat_result
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from penstock.digest import digest_file, digest_value
-from penstock.errors import UsageError, did_you_mean
+from penstock.errors import ContractBroken, UsageError, did_you_mean
 from penstock.store.objects import is_url
 
 if TYPE_CHECKING:
@@ -174,9 +175,9 @@ def _inputs(root: Path, source: "str | FileSource | SqlSource", may_be_none: boo
     if is_url(pattern):
         found = _objects(pattern, may_be_none)
     elif pattern.endswith(".dvc"):
-        found = [one for path in _paths(root, pattern, may_be_none) for one in _under_dvc(root, path)]
+        found = [one for path, _ in _files(root, pattern, may_be_none) for one in _under_dvc(root, path)]
     else:
-        found = [_listed(root, path) for path in _paths(root, pattern, may_be_none)]
+        found = [_listed(root, path, stat) for path, stat in _files(root, pattern, may_be_none)]
     _refuse_unknown_kinds(found)
     return [one._replace(reading=reading) for one in found]
 
@@ -194,12 +195,12 @@ def _refuse_unknown_kinds(inputs: Iterable[Input]) -> None:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _paths(root: Path, source: str, may_be_none: bool) -> list[Path]:
+def _files(root: Path, source: str, may_be_none: bool) -> list[tuple[Path, stat_result]]:
     pattern = source if Path(source).is_absolute() else f"{escape(str(root))}/{source}"
     # a file whose name happens to hold glob characters is meant as it is
     exact = root / source
     found = [exact] if exact.is_file() else sorted({Path(match) for match in glob(pattern, recursive=True)})
-    files = [path for path in found if path.is_file()]
+    files = [(path, stat) for path in found if path.is_file() and (stat := _stat(path))]
     if not files and not may_be_none:
         raise UsageError(
             f"no file matches {source!r}",
@@ -219,8 +220,15 @@ def _nearby(root: Path, source: str, found: Iterable[Path]) -> str | None:
     return f"look into {parent} {meant}".strip() if there else None
 
 
-def _listed(root: Path, path: Path) -> Input:
-    stat = path.stat()
+def _stat(path: Path) -> stat_result | None:
+    """None where the file is gone since its directory was read."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _listed(root: Path, path: Path, stat: stat_result) -> Input:
     name = path.relative_to(root) if path.is_relative_to(root) else path
     return Input(name.as_posix(), path, stat.st_size, stat.st_mtime_ns)
 
@@ -228,7 +236,10 @@ def _listed(root: Path, path: Path) -> Input:
 def _digested(one: Input, known: Mapping[str, Any]) -> Input:
     if one.path is None:
         return one
-    return one._replace(digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
+    try:
+        return one._replace(digest=str(known["digest"]) if one.same_stat(known) else digest_file(one.path))
+    except FileNotFoundError:
+        raise ContractBroken("the file went away while it was read", where=one.name, hint="ingest again") from None
 
 
 def _under_dvc(root: Path, file: Path) -> Iterator[Input]:
