@@ -72,6 +72,11 @@ def test_what_cannot_be_checked(lab) -> None:
         check_files(lab.project, "flight", [path])
 
 
+def test_no_file_at_all_is_told(flights) -> None:
+    with pytest.raises(UsageError, match="there is no file to check"):
+        check_files(flights("1,2,AA\n").project, "flights", [])
+
+
 def test_personal_values_stand_in_no_output(flights) -> None:
     contract = (
         "columns: {id: {type: Int64, pii: direct_identifier, unique: true}, delay: {type: Float64, max: 3}, "

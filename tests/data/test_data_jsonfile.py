@@ -80,6 +80,12 @@ def test_an_empty_array_names_no_column(tmp_path: Path) -> None:
         read(tmp_path, b"[]")
 
 
+@pytest.mark.parametrize("data", [b"[{}, {}]", b"{}\n{}\n"])
+def test_objects_without_a_key_name_no_column(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(ContractBroken, match="its objects are empty: they name no column"):
+        read(tmp_path, data)
+
+
 def test_a_zero_byte(tmp_path: Path) -> None:
     with pytest.raises(ContractBroken, match="line 2 holds a zero byte"):
         read(tmp_path, b'[{"a": "x"},\n{"a": "\0"}]')

@@ -22,7 +22,7 @@ from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources.inputs import Input, inputs_of
 from penstock.data.sources.readers import explained, open_input
 from penstock.data.sources.scratch import scratch_directory
-from penstock.errors import ContractBroken
+from penstock.errors import ContractBroken, UsageError
 from penstock.store import Store, Table
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def check_files(
     functions = load_functions(project.root, contract)
     found = (one for file in files for one in inputs_of(project.root, str(Path.cwd() / file)))
     inputs = list({one.name: one for one in found}.values())
+    if not inputs:
+        raise UsageError("there is no file to check", expected="at least one path or glob")
     with scratch_directory() as scratch:
         store = Store.open(scratch / "store")
         changes: list[Change] = []

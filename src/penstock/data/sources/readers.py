@@ -125,6 +125,8 @@ def _lines(plain: Path, name: str) -> Raw:
         raise ContractBroken("the file is empty: it names no column", where=name)
     with explained(Raw(name, pl.LazyFrame(), True, lines=plain)):
         names = pl.scan_ndjson(plain, infer_schema_length=None).collect_schema().names()
+    if not names:
+        raise ContractBroken("its objects are empty: they name no column", where=name)
     # as text, so that numbers and dates have one parser, and a value of another type stays readable
     rows = _numbered(pl.scan_ndjson(plain, schema=dict.fromkeys(names, pl.String)), name, names)
     return Raw(name, rows, True, lines=plain)
