@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from cli.command import document, ends, invoke, replaced
 
 from penstock import Project
+from penstock.cli.data_versions import written_rows
 
 
 @pytest.fixture
@@ -234,6 +236,16 @@ def test_rows_that_a_file_cannot_hold(tmp_path: Path, name: str, message: str) -
     assert message in refused.stderr
     assert not (tmp_path / name).exists()
     assert invoke("data", "show", "tags", "-o", tmp_path / "rows.parquet", "-C", tmp_path).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_rows_that_cannot_all_be_written_leave_the_file_that_was_there(tmp_path: Path, name: str) -> None:
+    texts = ["1"] * 200_000 + ["one"]
+    (tmp_path / name).write_text("kept")
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        written_rows(pl.LazyFrame({"n": texts}).cast(pl.Int64), tmp_path / name)
+    assert (tmp_path / name).read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("words", ["monitor look", "improve tick"])

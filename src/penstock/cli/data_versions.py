@@ -1,5 +1,6 @@
 """`penstock data`: versions of a dataset."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from penstock.cli.shell import (
 )
 from penstock.digest import short
 from penstock.errors import UsageError
+from penstock.ids import new_id
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,7 +91,7 @@ def _shown(rows: "pl.LazyFrame") -> "pl.LazyFrame":
 
 
 def written_rows(rows: "pl.LazyFrame", output: Path) -> str:
-    """Write every row, streaming."""
+    """Write every row, streaming. The file appears, or takes the place of another, when all of them are there."""
     import polars as pl
 
     if output.suffix not in (".csv", ".parquet"):
@@ -99,7 +101,12 @@ def written_rows(rows: "pl.LazyFrame", output: Path) -> str:
         if output.suffix == ".csv" and (dtype.is_nested() or dtype == pl.Binary):
             what = f"a CSV file cannot hold {name!r}: each value is a {dtype}"
             raise UsageError(what, where=str(output), expected="a file that ends in .parquet")
-    rows.sink_csv(output) if output.suffix == ".csv" else rows.sink_parquet(output)
+    draft = output.with_name(f".{output.name}.{new_id()}")
+    try:
+        rows.sink_csv(draft) if output.suffix == ".csv" else rows.sink_parquet(draft)
+        os.replace(draft, output)
+    finally:
+        draft.unlink(missing_ok=True)
     return f"wrote {output}"
 
 
