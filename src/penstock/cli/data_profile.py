@@ -69,4 +69,8 @@ def _number(value: float | None, *, temporal: bool) -> str:
 def _levels(column: "LevelColumn") -> str:
     there = column.rows - column.nulls
     ranked = sorted(zip(column.levels, column.counts, strict=True), key=lambda one: (-one[1], one[0]))
-    return ", ".join(f"{level} {count / there:.0%}" for level, count in ranked[:FREQUENT] if count)
+    return ", ".join(f"{level} {_share(count / there)}" for level, count in ranked[:FREQUENT] if count)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "<1%"
