@@ -137,7 +137,7 @@ class _Merger:
             return f"{clash[0]} is another file on each"
         keyed = bool(one.notes.get("key"))
         for before, here, there in self._ends_of_files(dataset, ours, theirs):
-            # a function has no size: what it gave each is new to the other, and a key tells whether some of it is the same
+            # a function has no size; what it gave each is new to the other, and a key tells what of it is the same
             if _both_changed(before, here, there) and (here["size"] or not keyed):
                 return f"{here['name']} was read on each in another way"
         told = Counter(part for file in self._united(dataset, ours, theirs) for part in file["good"])
