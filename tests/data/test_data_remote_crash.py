@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import obstore
 import polars as pl
 import pytest
+from power import Power
 from services import tmpfs
 
 from penstock import Project
@@ -18,7 +18,7 @@ from penstock.data import publish, version_of
 from penstock.data.versions.transfer import WORKERS
 from penstock.errors import PenstockError
 from penstock.store import Manifest, Store
-from penstock.store.objects import object_store
+from penstock.store.remote import Remote
 
 PUSH = """
 import sys
@@ -88,7 +88,7 @@ def needed(store: Store, commit: str) -> Iterator[str]:
 
 
 def keys(remote: str) -> set[str]:
-    return {str(one["path"]) for batch in obstore.list(object_store(remote)) for one in batch}
+    return set(Remote.open(remote, root=Path(), create=True).keys(""))
 
 
 @pytest.fixture
@@ -98,19 +98,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_a_push_killed_50_times_leaves_no_ref_to_what_is_not_there(tmp_path, s3) -> None:
+@pytest.mark.parametrize("kind", ["s3", "directory"])
+def test_a_push_killed_50_times_leaves_no_ref_to_what_is_not_there(tmp_path, request, kind) -> None:
+    elsewhere = request.getfixturevalue("s3") if kind == "s3" else tmp_path
     ada = make(tmp_path / "ada")
     for seed in range(3):
         commit = grow(ada, rows=20_000, parts=12, seed=seed)
     store = ada._workspace.store
-    process = start(ada, f"{s3}/whole")
+    process = start(ada, f"{elsewhere}/whole")
     began = time.perf_counter()
     go(process)
     assert process.communicate()[0] == "new\n"
     whole = time.perf_counter() - began
     chance, ends = random.Random(5), []
     for turn in range(50):
-        remote = f"{s3}/{turn}"
+        remote = f"{elsewhere}/{turn}"
         process = start(ada, remote)
         go(process)
         time.sleep(chance.uniform(0, whole))
@@ -128,6 +130,33 @@ def test_a_push_killed_50_times_leaves_no_ref_to_what_is_not_there(tmp_path, s3)
         assert 39 - blobs - WORKERS <= sent <= 39 - blobs
         assert set(needed(store, commit)) <= keys(remote)
     assert not all(ends)
+
+
+def test_a_power_cut_at_any_moment_leaves_no_ref_to_what_is_not_there(tmp_path, monkeypatch) -> None:
+    ada, remote = make(tmp_path / "ada"), tmp_path / "remote"
+    store = ada._workspace.store
+    for seed in range(3):
+        commit = grow(ada, rows=200, parts=12, seed=seed)
+    told: list[Path] = []
+
+    def complete(final: Path) -> None:
+        """Before a record or a ref appears, all that it needs would survive."""
+        key = final.relative_to(remote).parts if final.is_relative_to(remote) else ("",)
+        if key[0] in ("versions", "refs"):
+            told.append(final)
+            every = set(needed(store, commit if key[0] == "refs" else final.stem)) - {"/".join(key)}
+            assert [one for one in sorted(every) if not power.leaves(remote / one, below=tmp_path)] == []
+
+    power = Power(monkeypatch, complete)
+    ada.data.push(str(remote))
+    assert [one.parent.parent.name for one in told] == ["versions"] * 3 + ["refs"]
+    assert power.leaves(told[-1], below=tmp_path)
+
+    for one in told:
+        one.unlink()
+    power.forget_names(remote)  # as if the push had been killed when the blobs had their names and nothing was settled
+    assert ada.data.push(str(remote)).blobs == 0
+    assert len(told) == 8
 
 
 @pytest.mark.parametrize("turn", range(3))

@@ -8,7 +8,6 @@ A writer fills a draft, syncs it, renames it to its final name and syncs the dir
 name always holds whole bytes, whatever kills the writer and whenever.
 """
 
-import errno
 import fcntl
 import os
 import re
@@ -16,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from penstock.digest import CHUNK, digest_bytes, digest_file, short
-from penstock.errors import Damaged, PenstockError, UsageError
-from penstock.ids import new_id
+from penstock.errors import Damaged, UsageError
+from penstock.store.disk import make_directory, open_draft, refused, sync
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _Stamp = tuple[int, int, int]  # size, mtime_ns, inode
@@ -109,7 +108,7 @@ class Blobs:
         digest = digest_bytes(data)
         if self.keep(digest):
             return digest
-        with self._draft() as (file, path):
+        with open_draft(self.root) as (file, path):
             file.write(data)
         return Draft(digest, path)
 
@@ -118,7 +117,7 @@ class Blobs:
         from blake3 import blake3
 
         hasher = blake3()
-        with source.open("rb") as original, self._draft() as (file, path):
+        with source.open("rb") as original, open_draft(self.root) as (file, path):
             while chunk := original.read(CHUNK):
                 hasher.update(chunk)
                 file.write(chunk)
@@ -136,7 +135,7 @@ class Blobs:
         from blake3 import blake3
 
         hasher = blake3()
-        with self._draft() as (file, path):
+        with open_draft(self.root) as (file, path):
             for chunk in chunks:
                 hasher.update(chunk)
                 file.write(chunk)
@@ -149,16 +148,16 @@ class Blobs:
         pending = list(drafts)
         try:
             for draft in pending:
-                _sync(draft.path)
+                sync(draft.path)
             finals = [self.location(draft.digest) for draft in pending]
             for directory in {final.parent for final in finals}:
-                _make_directory(directory)
+                make_directory(directory)
             for draft, final in zip(pending, finals, strict=True):
                 os.replace(draft.path, final)
             for directory in {final.parent for final in finals}:
-                _sync(directory)
+                sync(directory)
         except OSError as error:
-            raise _refused(error, self.root) from error
+            raise refused(error, self.root) from error
         finally:
             self.discard(pending)
 
@@ -187,7 +186,7 @@ class Blobs:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise _refused(error, self.root) from error
+            raise refused(error, self.root) from error
         if self._verified.get(digest) == before:
             self._verified[digest] = _stamp(path)
         return True
@@ -209,41 +208,10 @@ class Blobs:
         drafts = self.root / "tmp"
         yield from sorted(drafts.iterdir()) if drafts.is_dir() else ()
 
-    @contextmanager
-    def _draft(self) -> Iterator[tuple[BinaryIO, Path]]:
-        """An open draft, removed when writing it fails."""
-        path = self.root / "tmp" / new_id()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-            with os.fdopen(descriptor, "wb") as file:
-                yield file, path
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise _refused(error, self.root) from error
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-
 
 def _stamp(path: Path) -> _Stamp:
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_directory(directory: Path) -> None:
-    """A new directory's own name must survive a power cut too."""
-    if not directory.is_dir():
-        directory.mkdir(parents=True, exist_ok=True)
-        _sync(directory.parent)
 
 
 def _compare(digest: str, actual: str, path: Path) -> None:
@@ -263,10 +231,3 @@ def _reading(digest: str, path: Path) -> Iterator[None]:
         raise Damaged(f"blob {digest} is missing", where=str(path), hint="restore this file from a backup") from error
     except OSError as error:
         raise Damaged(f"blob {digest} cannot be read: {error.strerror}", where=str(path)) from error
-
-
-def _refused(error: OSError, root: Path) -> PenstockError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    what = "the disk is full; nothing was published" if full else f"cannot write: {error.strerror or error}"
-    hint = "free some space and run the same command again" if full else None
-    return PenstockError(what, where=str(error.filename or root), hint=hint)

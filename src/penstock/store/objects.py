@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from penstock.errors import PenstockError, UsageError, did_you_mean
+from penstock.store.disk import directory_at
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -33,19 +34,18 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
-def object_store(url: str | Path, *, create: bool = False) -> "ObjectStore":
+def object_store(url: str | Path) -> "ObjectStore":
     """The store at a prefix: `s3://BUCKET/PREFIX`, `gs://…`, `az://CONTAINER/…`, `file:///DIRECTORY`, a directory.
 
-    Keys are relative to the prefix. `create` makes a directory that is missing; buckets are never made.
-    UsageError for what is no such URL, or has credentials in it. Nothing is asked of the network yet: put
-    what uses the store into `explained(url)`.
+    Keys are relative to the prefix. UsageError for what is no such URL or directory, or has credentials in it.
+    Nothing is asked of the network yet: put what uses the store into `explained(url)`.
     """
     text = str(url)
     if not is_url(text):
-        return _directory(Path(text), create)
+        return _directory(Path(text))
     parts = urlsplit(text)
     if parts.scheme == "file":
-        return _directory(Path(unquote(parts.path)), create)
+        return _directory(Path(unquote(parts.path)))
     _refuse_wrong(text)
     from obstore.store import from_url
 
@@ -74,15 +74,11 @@ def explained(url: str | Path) -> Iterator[None]:
         raise _explanation(error, str(url)) from None  # obstore's text may hold a signed URL
 
 
-def _directory(path: Path, create: bool) -> "ObjectStore":
+def _directory(path: Path) -> "ObjectStore":
     from obstore.store import LocalStore
 
-    if path.exists() and not path.is_dir():
-        raise UsageError("not a directory", where=str(path))
-    if not path.exists() and not create:
-        raise UsageError("there is no such directory", where=str(path))
     with explained(path):
-        return LocalStore(path, mkdir=create)
+        return LocalStore(directory_at(path))
 
 
 def _refuse_wrong(url: str) -> None:

@@ -2,8 +2,8 @@
 
     parts ─> manifests ─> records ─> refs
 
-Each arrow waits for all that is before it, so a ref never leads to what is not there, and what a killed push has
-sent is not sent again.
+Each arrow waits until all that is before it would survive a power cut, so a ref never leads to what is not there, and
+what a killed push has sent is not sent again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from penstock.digest import short
 from penstock.errors import Conflict, Damaged
 from penstock.ledger import Ledger, Reader, Ref, Version
 from penstock.store import Store, read_lock
-from penstock.store.remote import Remote, Stored, record_key, ref_key
+from penstock.store.remote import Remote, Stored, blob_key, record_key, ref_key
 
 if TYPE_CHECKING:
     from penstock.project import ProjectFile
@@ -73,6 +73,7 @@ def push(
     sent, size = pusher.send(versions, progress)
     for key, record in records.items():  # one by one: a record says that all which its version came from is there too
         remote.write(key, record)
+    remote.settle(record_key(ref.dataset, ref.commit) for ref, _, how in planned if how in ("new", "moved"))
     moved = tuple(pusher.move(*plan) for plan in planned)
     newest = {ref.commit for ref, _, _ in planned}
     repaired = tuple(_repaired(remote, store, newest)) if verify else ()
@@ -190,7 +191,9 @@ class _Pusher:
             tally.add(sizes[digest])
             return new
 
-        return [digest for digest, new in at_once(send, digests) if new]
+        sent = [digest for digest, new in at_once(send, digests) if new]
+        self.remote.settle(map(blob_key, digests))  # those too that somebody has just put there
+        return sent
 
 
 def _differ(ref: Ref, there: str) -> str:
@@ -215,4 +218,6 @@ def _repaired(remote: Remote, store: Store, commits: set[str]) -> Iterator[str]:
     blobs = {*commits, *asides}
     for manifest in (*manifests, *(store.manifest(commit) for commit in asides)):
         blobs |= contents(manifest)
-    yield from sorted(digest for digest, damaged in at_once(check, sorted(blobs)) if damaged)
+    repaired = sorted(digest for digest, damaged in at_once(check, sorted(blobs)) if damaged)
+    remote.settle(map(blob_key, repaired))
+    yield from repaired
