@@ -8,6 +8,7 @@ from typing import Any, cast
 import polars as pl
 
 from penstock.data.bench import sql
+from penstock.data.bench.decades import Copy, too_large
 from penstock.data.bench.facts import SAMPLE, Facts, is_number
 from penstock.data.bench.finding import Finding
 
@@ -16,6 +17,7 @@ EXTREMES = 2_000  # of all rows, on each side
 FEWEST = 50  # values with one of their own, before any can stand apart
 NEARLY_RATIO = 1.5 * (1 - 1e-12)  # of tails.RATIO, which is taken of logarithms
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+RARELY = 0.2  # of the values are whole, or they say nothing about a lost comma
 SHOWN = 40  # values kept for the picture
 
 
@@ -27,6 +29,8 @@ def outliers(facts: Facts) -> Iterator[Finding]:
         low, high = _bounds(facts, name)
         if isfinite(low) or isfinite(high):
             yield _finding(facts, name, low, high)
+        if not isfinite(high) and is_number(facts.now.schema[name]):
+            yield from _too_large(facts, name)
 
 
 def _has_tails(facts: Facts, name: str) -> bool:
@@ -100,6 +104,31 @@ def _finding(facts: Facts, name: str, low: float, high: float) -> Finding:
             "far": _some(far),
             "temporal": dtype.is_temporal(),
         },
+    )  # fmt: skip
+
+
+def _too_large(facts: Facts, name: str) -> Iterator[Finding]:
+    """Values that look a power of ten too large, told apart by their size, or by size and a fraction that they lack."""
+    values = _sampled(facts, name)
+    whole = values.filter(values == values.floor())
+    if found := too_large(values, values):
+        yield _shifted(facts, name, found, "rows", _beyond(name, facts.now.schema[name], ">", found.cut))
+    elif whole.len() <= RARELY * values.len() and (found := too_large(values, whole)):
+        condition = _beyond(name, facts.now.schema[name], ">", found.cut)
+        value = sql.column(name)
+        yield _shifted(facts, name, found, "whole numbers", f"({condition} AND {value} = FLOOR({value}))")
+
+
+def _shifted(facts: Facts, name: str, found: Copy, which: str, condition: str) -> Finding:
+    count = facts.now.counted({"rows": condition})["rows"]
+    times, cut = 10**found.power, _said(found.cut, facts.now.schema[name])
+    return Finding(
+        "outlier", "warn" if facts.context.reaches_model(name) else "info", (name,),
+        f"{name!r}: {count:,} {which} above {cut} look {times:,} times too large: spread as the others, but higher",
+        why="a few such values decide means, scales and linear models",
+        do="look at the rows: a lost decimal comma, or another unit; mend it at the source or in a transform",
+        count=count, share=count / facts.now.height, filter=condition,
+        evidence={"times": times, "above": found.cut},
     )  # fmt: skip
 
 
