@@ -24,6 +24,14 @@ def test_ingest_tells_what_is_wrong_with_what_is_new(root: Path) -> None:
     assert "shift" not in invoke("data", "ingest", "depots", "-C", root).stdout
 
 
+def test_what_was_told_is_not_told_again_where_nothing_is_new(root: Path) -> None:
+    invoke("data", "ingest", "parcels", "-C", root)
+    again = invoke("data", "ingest", "parcels", "-C", root).stdout.splitlines()
+    assert again[1:] == ["  1 finding of before stands: penstock data bench parcels"]
+    (told,) = document(invoke("data", "ingest", "parcels", "-C", root, "--json"))
+    assert (told["told_before"], [finding["kind"] for finding in told["findings"]]) == (True, ["shift"])
+
+
 def test_bench_says_what_why_and_what_to_do(root: Path) -> None:
     invoke("data", "ingest", "-C", root)
     done = invoke("data", "bench", "parcels", "-C", root)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from data.conftest import Lab
 
-from penstock.data import diff, rows_of, write_files
+from penstock.data import check_files, diff, rows_of, write_files
 from penstock.data.sources import directory
 from penstock.errors import ConfigError, ContractBroken, Damaged, UsageError
 from penstock.store import packs
@@ -239,3 +239,33 @@ def test_files_in_several_packs_come_back(images: Lab, monkeypatch: pytest.Monke
     images.ingest("images")
     assert len(images.store.manifest(commit(images)).packs) == 3
     assert sorted(contents(images).values()) == [b"cat one", b"cat two", b"dog one"]
+
+
+# --- held against a contract without an ingest ---------------------------------------------------
+
+
+@pytest.fixture
+def bounded(images: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    images.write(
+        "c.yaml",
+        "columns: {path: {type: String, pattern: '\\.png$'}, bytes: {type: Int64, min: 1}, digest: {type: String}}",
+    )
+    images.datasets["images"] = "{source: images/, contract: c.yaml, max_quarantined: 50%}"
+    monkeypatch.chdir(images.root)
+    return images
+
+
+def test_a_directory_is_checked_without_an_ingest(bounded: Lab) -> None:
+    bounded.write("new/empty.png", b"")
+    bounded.write("new/a.png", b"a")
+    bounded.write("new/b.png", b"b")
+    verdict = check_files(bounded.project, "images", ["images/", "new", "new/"])
+    assert (verdict.ok, verdict.rows, verdict.bad_rows) == (True, 6, 1)
+    assert verdict.files == ({"file": "images/", "rows": 3, "bad_rows": 0}, {"file": "new/", "rows": 3, "bad_rows": 1})
+    assert verdict.first[0]["values"]["path"] == "empty.png"
+    assert bounded.head("images") is None
+
+
+def test_what_is_no_directory_is_refused_and_says_what_to_give(bounded: Lab) -> None:
+    with pytest.raises(UsageError, match=r"each file below a directory is a row[\s\S]*expected: a directory"):
+        check_files(bounded.project, "images", ["images/cat/1.png"])

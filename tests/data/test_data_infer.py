@@ -198,3 +198,4 @@ def test_what_looks_personal_is_marked_and_not_shown(name: str, values: list[str
     assert parse_contract(draft.text) == draft.contract
     if pii:
         assert not any(value in draft.text for value in values if value)
+        assert "masked in pages, findings and quarantine lists, whole in exports" in draft.text

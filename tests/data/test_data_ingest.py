@@ -490,3 +490,17 @@ def test_without_a_contract_the_file_that_cannot_be_read_is_named(lab) -> None:
     lab.datasets["flights"] = "{source: 'data/*.csv'}"
     with pytest.raises(ContractBroken, match=r"data/b.csv: cannot be read: line 2 has 3 cells, the header 1"):
         lab.ingest("flights")
+
+
+def test_keys_that_come_again_in_later_files_are_what_upsert_is_for(flights) -> None:
+    lab = flights("1,2,AA\n2,2,AA\n", settings=", key: id, mode: append")
+    lab.ingest("flights")
+    lab.write("data/b.csv", "id,delay,carrier\n2,3,AA\n")
+    with pytest.raises(ContractBroken) as raised:
+        lab.ingest("flights")
+    assert raised.value.hint is not None
+    assert "`mode: upsert` in data.datasets.flights" in raised.value.hint
+    lab.write("data/b.csv", "id,delay,carrier\n3,3,AA\n3,4,AA\n")
+    with pytest.raises(ContractBroken) as raised:
+        lab.ingest("flights")
+    assert "upsert" not in str(raised.value.hint)

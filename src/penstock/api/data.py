@@ -96,7 +96,7 @@ class DataStep(StepApi):
         return [dataset] if dataset else list(names)
 
     def _searched(self, done: "Sequence[Ingested]") -> "Iterator[Ingested]":
-        """What was ingested, with what the bench warns of in what is new."""
+        """What was ingested, with what the bench warns of."""
         from penstock.pipeline import bench, is_benched, refuse_stopped
 
         work = self._work
@@ -104,8 +104,12 @@ class DataStep(StepApi):
         found = {one.dataset: bench(work.project, work.ledger, work.store, one.dataset, one.commit) for one in searched}
         refuse_stopped(work.project, list(found.values()))
         for one in done:
-            bench_of = found.get(one.dataset)
-            yield replace(one, findings=[asdict(f) for f in bench_of.findings.serious]) if bench_of else one
+            searched_now = found.get(one.dataset)
+            if searched_now is None:
+                yield one
+                continue
+            findings = [asdict(finding) for finding in searched_now.findings.serious]
+            yield replace(one, findings=findings, told_before=one.skipped and searched_now.cached)
 
     def bench(self, reference: str, *, against: str | None = None, depth: str = "full") -> "BenchReport":
         """Search a version for what is wrong with it, beside `against`, or the version before it if there is one.

@@ -16,6 +16,7 @@ from penstock.cli.shell import (
     Sections,
     Where,
     answer,
+    counted,
     group,
     guarded,
     place_for,
@@ -129,8 +130,17 @@ def _ingested(done: Any) -> None:
         for reason, count in {**one.reasons, **one.warnings, **_counted(one.counts)}.items():
             if count:
                 say(f"  {count:,}  {reason}")
-        for finding in one.findings:
-            typer.secho(f"  {finding['severity']:<5} {finding['kind']}: {finding['what']}", fg="yellow")
+        _findings(one)
+
+
+def _findings(one: Any) -> None:
+    """What the bench warns of: in words where it is new, else how much of it stands."""
+    if one.findings and one.told_before:
+        count = f"{counted(len(one.findings), 'finding')} of before {'stand' if len(one.findings) > 1 else 'stands'}"
+        typer.secho(f"  {count}: penstock data bench {one.dataset}", fg="yellow")
+        return
+    for finding in one.findings:
+        typer.secho(f"  {finding['severity']:<5} {finding['kind']}: {finding['what']}", fg="yellow")
 
 
 @app.command()
@@ -169,7 +179,7 @@ def _kept(text: str, output: Path, force: bool) -> str:
 
 @app.command()
 def check(
-    files: Annotated[list[str], typer.Argument(help="Files, or globs in quotes.")],
+    files: Annotated[list[str], typer.Argument(help="Files, globs in quotes, or directories of a dataset of files.")],
     dataset: Annotated[str, typer.Option("--dataset", help="The dataset whose contract counts.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     where: Where = HERE,

@@ -97,11 +97,19 @@ def _follows(ordered: pl.Series) -> pl.Series:
 
 def _hashes(rows: pl.LazyFrame, height: int, keys: Sequence[pl.Expr]) -> Iterator[pl.Series]:
     """The hash of every row's keys, in order; a slice of them is in memory at a time."""
-    slices = height // ROWS_AT_ONCE + 1
-    every = rows.select(_hash(keys))
-    for number in range(slices):
-        mine = every if slices == 1 else every.filter(pl.col(HASH) % slices == number)
+    for mine in in_slices(rows, height, keys):
         yield mine.collect(engine="streaming").to_series().sort()
+
+
+def in_slices(rows: pl.LazyFrame, height: int, keys: Sequence[pl.Expr], **more: pl.Expr) -> Iterator[pl.LazyFrame]:
+    """The hash of every row's keys as HASH, and what `more` is asked of it, as many as memory should hold at a time.
+
+    Rows with the same keys come together.
+    """
+    slices = height // ROWS_AT_ONCE + 1
+    every = rows.select(_hash(keys), **more)
+    for number in range(slices):
+        yield every if slices == 1 else every.filter(pl.col(HASH) % slices == number)
 
 
 def _hash(keys: Sequence[pl.Expr]) -> pl.Expr:

@@ -1,11 +1,11 @@
 """Rows whose labels contradict each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from penstock.data.bench import sql
-from penstock.data.bench.duplicate_rows import telling
+from penstock.data.bench.duplicate_rows import HASH, in_slices, telling
 from penstock.data.bench.facts import Facts, is_plain
 from penstock.data.bench.finding import Finding
 
@@ -15,13 +15,7 @@ def label_conflict(facts: Facts) -> Iterator[Finding]:
     target, names = facts.target, features_of(facts)
     if target is None or facts.context.task == "regression" or not names:
         return
-    label = pl.col(target)
-    groups = facts.now.rows.filter(label.is_not_null()).group_by(names).agg(
-        rows=pl.len(), lowest=label.cast(pl.String).min(), highest=label.cast(pl.String).max()
-    )  # fmt: skip
-    torn = pl.col("lowest") != pl.col("highest")
-    counts = groups.select(pl.col("rows").filter(torn).sum(), pl.len().alias("different"))
-    count, different = counts.collect(engine="streaming").row(0)
+    count, different = _torn(facts, names, target)
     if not count or not telling(facts, names, different):
         return
     over = f"OVER (PARTITION BY {', '.join(map(sql.column, names))}, {sql.column(target)} IS NULL)"
@@ -33,6 +27,19 @@ def label_conflict(facts: Facts) -> Iterator[Finding]:
         count=count, share=count / facts.now.height,
         filter=f"{sql.column(target)} IS NOT NULL AND MIN({value}) {over} <> MAX({value}) {over}",
     )  # fmt: skip
+
+
+def _torn(facts: Facts, names: Sequence[str], target: str) -> tuple[int, int]:
+    """How many rows are equal to another one with another label, and how many different rows there are."""
+    found = different = 0
+    labelled = facts.now.rows.filter(pl.col(target).is_not_null())
+    label = pl.col(target).hash()
+    for rows in in_slices(labelled, facts.now.height, [pl.col(name) for name in names], label=label):
+        groups = rows.group_by(HASH).agg(rows=pl.len(), torn=pl.col("label").min() != pl.col("label").max())
+        counts = groups.select(pl.col("rows").filter("torn").sum(), pl.len().alias("different"))
+        torn, apart = counts.collect(engine="streaming").row(0)
+        found, different = found + int(torn or 0), different + int(apart)
+    return found, different
 
 
 def features_of(facts: Facts) -> list[str]:

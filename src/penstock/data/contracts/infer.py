@@ -249,7 +249,7 @@ def _remark(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> s
         "no value in any row" if missing == rows else f"{missing:,} of {rows:,} missing" if missing else "never missing"
     ]
     if personal := recognised(name, column, facts, rows):
-        return "; ".join([*said, f"{personal[1]}: its values are not shown to anybody"])
+        return "; ".join([*said, f"{personal[1]}: masked in pages, findings and quarantine lists, whole in exports"])
     if facts.get("low") is not None:
         said.append(f"{_shown(facts['low'])} to {_shown(facts['high'])}")
     if facts.get("some"):

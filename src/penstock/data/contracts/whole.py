@@ -67,12 +67,21 @@ def _duplicates(good: pl.LazyFrame, names: tuple[str, ...], contract: Contract, 
     pairs = zip(names, found.example, strict=True)
     example = ", ".join(f"{name}={contract.shown(name, value)}" for name, value in pairs)
     yield Fault(
-        f"{' + '.join(names)} is unique",
+        _unique(names),
         f"{found.keys:,} values more than once",
         example=f"{example} ({found.times} times)",
         rows=found.rows,
         fatal=only is None or only.severity != "warn",
     )
+
+
+def key_rule(contract: Contract) -> str:
+    """What the rule is called that every key is there once."""
+    return _unique(contract.keys)
+
+
+def _unique(names: tuple[str, ...]) -> str:
+    return f"{' + '.join(names)} is unique"
 
 
 def _ratios(good: pl.LazyFrame, ratios: tuple[Ratio, ...], rows: int) -> Iterator[Fault]:

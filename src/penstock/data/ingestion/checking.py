@@ -19,8 +19,9 @@ from penstock.data.ingestion.downstream import History, downstream, renames
 from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.staging import Staged, broken_rules, reasons_of, rows_read, stage
 from penstock.data.reserved import FILE, REASONS, ROW
-from penstock.data.sources.inputs import Input, inputs_of
-from penstock.data.sources.readers import explained, open_input
+from penstock.data.sources.directory import directory_rows
+from penstock.data.sources.inputs import Input, inputs_of, is_directory
+from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import ContractBroken, UsageError
 from penstock.store import Store, Table
@@ -72,7 +73,7 @@ class Verdict:
 def check_files(
     project: "ProjectFile", dataset: str, files: Sequence[Path | str], *, history: History | None = None
 ) -> Verdict:
-    """Hold files, or what globs match, against a dataset's contract, all of them together.
+    """Hold files, or what globs match, or directories of files, against a dataset's contract, all of them together.
 
     Rows pass through as in an ingest, a batch at a time, into a scratch store that is gone afterwards; bad rows may be
     as many as the dataset's `max_quarantined` says. How fresh the rows are is asked only when they are ingested. With a
@@ -80,8 +81,7 @@ def check_files(
     """
     contract = named_contract(project, dataset)
     functions = load_functions(project.root, contract)
-    found = (one for file in files for one in inputs_of(project.root, str(Path.cwd() / file)))
-    inputs = list({one.name: one for one in found}.values())
+    inputs = _inputs(project, dataset, files)
     if not inputs:
         raise UsageError("there is no file to check", expected="at least one path or glob")
     with scratch_directory() as scratch:
@@ -104,7 +104,27 @@ def check_files(
     return replace(verdict, effects=downstream(project, history, dataset, list(concerned)))
 
 
+def _inputs(project: "ProjectFile", dataset: str, files: Sequence[Path | str]) -> list[Input]:
+    """Each once; directories for a dataset whose rows are files."""
+    if is_directory(project.config.data.datasets[dataset].source):
+        found = [_directory(str(file)) for file in files]
+    else:
+        found = [one for file in files for one in inputs_of(project.root, str(Path.cwd() / file))]
+    return list({one.name: one for one in found}.values())
+
+
+def _directory(given: str) -> Input:
+    path = Path.cwd() / given
+    if not path.is_dir():
+        what = "is no directory, and in this dataset each file below a directory is a row"
+        raise UsageError(what, where=given, expected="a directory such as the `source` of the dataset")
+    return Input(f"{given.rstrip('/')}/", path)
+
+
 def _open(one: Input, scratch: Path) -> Opened:
+    if is_directory(one.name):
+        rows = directory_rows(Path.cwd(), one.name).lazy().with_row_index(ROW, offset=1)
+        return Opened(one, Raw(one.name, rows.with_columns(pl.col(ROW).cast(pl.Int64)), False), iter(()))
     frames = open_input(scratch, one, scratch)
     return Opened(one, next(frames), frames)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.data.ingestion.assembly import assemble
+from penstock.data.ingestion.assembly import Assembled, assemble
 from penstock.data.ingestion.job import Job
 from penstock.data.ingestion.plan import File, Known, Plan
 from penstock.data.ingestion.resume import forget_staged
@@ -29,7 +29,8 @@ class Ingested:
     reasons, warnings   rows of this ingest per rule that they break
     counts              what became of its rows: late, of a dataset that appends by watermark; inserted, updated,
                         unchanged, superseded, of one that upserts
-    findings            what the bench warns of in a new version, as JSON
+    findings            what the bench warns of in the version, as JSON
+    told_before         whether nothing is new and the bench had found the same already
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class Ingested:
     warnings: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     findings: Sequence[Mapping[str, Any]] = ()
+    told_before: bool = False
 
 
 def publish_staged(
@@ -57,7 +59,7 @@ def publish_staged(
     """Make what was staged a version, unless it is the one that is there. ContractBroken when the whole is not well."""
     made = assemble(job.store, job.spec, plan, known, staged, contract.keys)
     if known.version and known.holds(made.good, made.bad):
-        _refuse_broken_whole(job, contract, known.version.commit, made.good.rows)
+        _refuse_broken_whole(job, contract, known.version.commit, made)
         remember(job, known.version, made.files)
         return skipped(job, known, f"{plan.why}, but the rows are the same", made.counts)
     previous = known.version.commit if known.version else None
@@ -72,7 +74,7 @@ def publish_staged(
         **_provenance(inputs),
     }
     commit, manifest = _commit(job, made.good, known.version, key, notes, packs)
-    told = _refuse_broken_whole(job, contract, commit, manifest.rows)
+    told = _refuse_broken_whole(job, contract, commit, made)
     outputs = {"data": commit, "quarantine": aside, **({"rows": dict(made.counts)} if made.counts else {})}
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
@@ -148,25 +150,42 @@ def _digests(files: Sequence[File]) -> list[list[str]]:
     return [[file["name"], file["digest"]] for file in files]
 
 
-def _refuse_broken_whole(job: Job, contract: "Contract", commit: str, rows: int) -> dict[str, int]:
+def _refuse_broken_whole(job: Job, contract: "Contract", commit: str, made: Assembled) -> dict[str, int]:
     """Stop on the rules about all rows: how many, unique, shares, fresh. A new commit is not referenced yet.
 
     What is broken and does not stop is returned: rows per warning.
     """
-    from penstock.data.contracts.whole import dataset_faults, stale
+    from penstock.data.contracts.whole import dataset_faults, key_rule, stale
 
     good = job.store.scan(commit)
-    faults = [*dataset_faults(contract, good, rows)]
+    faults = [*dataset_faults(contract, good, made.good.rows)]
     if job.spec.time:
         faults += stale(good, contract, job.spec.time, utc_now())
     if table := [fault.row for fault in faults if fault.fatal]:
+        twice = any(fault.rule == key_rule(contract) for fault in faults)
         raise ContractBroken(
             f"{job.dataset}: the data as a whole break the contract",
             table=table,
             where=job.spec.contract,
-            hint=job.hint,
+            hint=_upsert_hint(job) if twice and _come_again(job, made, contract) else job.hint,
         )
     return {fault.sentence: fault.rows for fault in faults}
+
+
+def _come_again(job: Job, made: Assembled, contract: "Contract") -> bool:
+    """Whether it is later inputs that bring rows of a key again, each input having it once."""
+    from penstock.data.contracts.unique import repeated
+
+    if job.spec.mode == "append" and job.spec.watermark:
+        return True  # the parts of a file that grew are several inputs
+    parts = {part.digest: part for part in made.good.parts}
+    files = [Table(made.good.schema, tuple(parts[digest] for digest in file["good"])) for file in made.files]
+    return len(files) > 1 and not any(repeated(job.store.rows(file), contract.keys) for file in files)
+
+
+def _upsert_hint(job: Job) -> str:
+    where = f"data.datasets.{job.dataset}"
+    return f"later inputs bring rows of a key again: `mode: upsert` in {where} keeps the newest of each key"
 
 
 def _warnings(staged: "Sequence[Staged]", contract: "Contract") -> dict[str, int]:
