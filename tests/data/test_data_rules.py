@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.data import check, parse_contract
+from penstock.data.contracts.contract import Column, Contract
 from penstock.data.contracts.rules import annotated
 from penstock.data.contracts.schema import head_changes, schema_changes
 from penstock.data.contracts.whole import stale
@@ -59,6 +60,24 @@ def test_a_condition_that_is_unknown_holds_as_in_sql() -> None:
 def test_a_missing_float_may_be_nan() -> None:
     contract = parse_contract("columns: {x: {type: Float64, nullable: false, max: 1}}")
     assert check(contract, pl.DataFrame({"x": [float("nan"), None]})).reasons == {"x: missing": 2}
+
+
+def test_what_is_asked_of_a_float_is_not_asked_of_nan() -> None:
+    contract = parse_contract("columns: {x: {type: Float64, min: 0, max: 1, values: [0.5]}}")
+    assert check(contract, pl.DataFrame({"x": [float("nan"), None, 0.5]})).ok
+    found = check(contract, pl.DataFrame({"x": [float("inf"), float("-inf")]})).reasons
+    assert found == {"x: not one of the values": 2, "x: below 0": 1, "x: above 1": 1}
+
+
+WORDS = st.text("aé ", max_size=13)  # texts of more than 12 bytes and many texts are looked for in another way
+
+
+@given(st.lists(WORDS, min_size=1, max_size=10, unique=True), st.lists(WORDS | st.none(), max_size=10))
+def test_a_text_is_one_of_the_values_or_not(values: list[str], texts: list[str | None]) -> None:
+    contract = Contract(columns={"a": Column(type="String", values=values)})
+    checked = check(contract, pl.DataFrame({"a": [*texts, *values]}, schema={"a": pl.String}))
+    assert checked.good["a"].to_list() == [text for text in texts if text is None or text in values] + values
+    assert checked.bad["a"].to_list() == [text for text in texts if text is not None and text not in values]
 
 
 def test_nan_in_text_is_missing_as_it_is_among_values() -> None:

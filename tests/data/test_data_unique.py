@@ -26,6 +26,23 @@ def test_it_finds_what_counting_finds(keys: list[tuple[int | None, str]], suspec
         assert found.times == max(often) == counts[found.example]
 
 
+@given(KEYS, st.sampled_from([1, 3, 1000]))
+def test_it_finds_the_same_in_keys_that_are_in_order(keys: list[tuple[int | None, str]], head: int) -> None:
+    ordered = sorted(key for key in keys if None not in key)
+    often = sum(times > 1 for times in Counter(ordered).values())
+    rows = pl.DataFrame(ordered, schema={"id": pl.Int64, "rows": pl.String}, orient="row")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unique, "HEAD", head)
+        found = repeated(rows.lazy(), ["id", "rows"])
+    assert (found.keys if found else 0) == often
+
+
+@pytest.mark.parametrize("place", [1, 999, 1_000, 99_999, 100_000, 249_999])
+def test_a_single_key_that_does_not_rise_is_found_wherever_it_is(place: int) -> None:
+    numbers = pl.Series(range(250_000)).scatter(place, place - 1)
+    assert repeated(pl.LazyFrame({"v": numbers}), ["v"]) == Repeated(1, 2, (place - 1,), 2)
+
+
 @pytest.mark.parametrize(
     ("twice", "others"),
     [
@@ -45,6 +62,7 @@ def test_values_of_every_type(twice: list[object], others: list[object]) -> None
     assert found is not None
     assert (found.keys, found.times) == (1, 2)
     assert repeated(pl.LazyFrame({"v": [*others, twice[0]]}), ["v"]) is None
+    assert repeated(pl.LazyFrame({"v": [twice[0], *others]}), ["v"]) is None
 
 
 def test_of_several_the_one_that_is_there_most_often_is_shown() -> None:

@@ -11,32 +11,22 @@ Nothing here reads or writes anything.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import NamedTuple
 
 import polars as pl
 
 from penstock.data.contracts.conditions import sql
 from penstock.data.contracts.contract import Column, Contract, Rule
 from penstock.data.contracts.dtypes import dtype_of, logical
+from penstock.data.contracts.marks import Check, broken, counts, marks, said, saying
 from penstock.data.contracts.schema import Change, schema_changes
 from penstock.data.contracts.text import parsed, present
 from penstock.data.contracts.whole import dataset_faults
 from penstock.data.reserved import RAW, REASONS, WARNINGS
 from penstock.errors import UsageError
 
-BITS = 63
-LIST = pl.List(pl.String)
+FEW, SHORT = 8, 12  # a text is compared with so few others, of so many bytes, faster than it is looked up among them
 
 Conditions = Mapping[str, pl.Expr]  # what the functions of a contract's rules gave, by reference
-
-
-class Check(NamedTuple):
-    """A condition that makes a row bad, and what to say about it. `severity` and `tolerance` as in a contract."""
-
-    reason: str  # "dep_delay: above 3000"
-    bad: pl.Expr
-    severity: str = "quarantine"
-    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,41 +59,56 @@ def check(
     schema = frame.collect_schema()
     if changes := schema_changes(contract, schema, text=text):
         return Checked(frame.select(pl.len()).collect().item(), tuple(changes))
-    marked = annotated(frame, contract, schema, text=text, conditions=conditions or {})
-    found = marked.select(*contract.columns, REASONS, WARNINGS).collect()
-    fine = found.get_column(REASONS).list.len() == 0
-    good, bad = found.select(*contract.columns).filter(fine), found.filter(~fine).drop(WARNINGS)
-    reasons, warnings = tally(found, REASONS), told(contract, tally(found, WARNINGS), found.height)
+    serious, mild = _parted(row_checks(contract, conditions or {}, text=text))
+    marked = _typed(frame, contract, schema, text=text).select(
+        *contract.columns, marks(serious).alias(REASONS), marks(mild).alias(WARNINGS)
+    )
+    found = marked.collect()
+    # taken out in place: to select the others copies them all, where their chunks do not end where those of marks do
+    broke, warned = found.drop_in_place(REASONS), found.drop_in_place(WARNINGS)
+    reasons = counts(broke, serious)
+    warnings = _beyond(mild, counts(warned, mild), found.height)
+    good, bad = _sorted_out(found, broke, serious)
     faults = list(dataset_faults(contract, good.lazy(), good.height))
-    stops = fatal(contract, reasons, found.height)
-    broken = [{"reason": reason, "rows": count} for reason, count in stops.items()]
-    broken += [fault.row for fault in faults if fault.fatal]
+    stops = _beyond([check for check in serious if check.severity == "error"], reasons, found.height)
+    breaks = [{"reason": reason, "rows": count} for reason, count in stops.items()]
+    breaks += [fault.row for fault in faults if fault.fatal]
     warnings |= {fault.sentence: fault.rows for fault in faults if not fault.fatal}
-    return Checked(found.height, (), reasons, warnings, bad.height, tuple(broken), good, bad)
+    return Checked(found.height, (), reasons, warnings, bad.height, tuple(breaks), good, bad)
+
+
+def _sorted_out(rows: pl.DataFrame, broke: pl.Series, checks: Sequence[Check]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Good rows, and bad ones with their reasons. Where all are good nothing is copied."""
+    some = broken(broke)
+    bad = rows.filter(some).with_columns(said(broke.filter(some), checks).alias(REASONS))
+    return rows.filter(~some) if bad.height else rows, bad
 
 
 def tally(marked: pl.DataFrame, column: str) -> dict[str, int]:
     """How many rows have each of the reasons in a list column."""
     lists = marked.get_column(column)
-    said = lists.filter(lists.list.len() > 0).explode(empty_as_null=True, keep_nulls=False)
-    return dict(said.value_counts(sort=True).iter_rows())
+    each = lists.filter(lists.list.len() > 0).explode(empty_as_null=True, keep_nulls=False)
+    return dict(each.value_counts(sort=True).iter_rows())
 
 
 def fatal(contract: Contract, reasons: Mapping[str, int], rows: int) -> dict[str, int]:
     """Of the reasons to set rows aside those of severity `error` that more of the rows have than is tolerated."""
-    return _beyond(contract, reasons, rows, "error")
+    return _beyond(_checks_of(contract, "error"), reasons, rows)
 
 
 def told(contract: Contract, warnings: Mapping[str, int], rows: int) -> dict[str, int]:
     """The warnings that more of the rows give cause for than is tolerated."""
-    return _beyond(contract, warnings, rows, "warn")
+    return _beyond(_checks_of(contract, "warn"), warnings, rows)
 
 
-def _beyond(contract: Contract, counts: Mapping[str, int], rows: int, severity: str) -> dict[str, int]:
+def _checks_of(contract: Contract, severity: str) -> Iterator[Check]:
     unasked = {rule.function: pl.lit(True) for rule in contract.rules if rule.function}
-    checks = row_checks(contract, unasked, text=True)
-    limits = {check.reason: check.tolerance * rows for check in checks if check.severity == severity}
-    return {reason: count for reason, count in counts.items() if reason in limits and count > limits[reason]}
+    return (check for check in row_checks(contract, unasked, text=True) if check.severity == severity)
+
+
+def _beyond(checks: Iterable[Check], counted: Mapping[str, int], rows: int) -> dict[str, int]:
+    limits = {check.reason: check.tolerance * rows for check in checks}
+    return {reason: count for reason, count in counted.items() if reason in limits and count > limits[reason]}
 
 
 # --- the rows ------------------------------------------------------------------------------------
@@ -113,17 +118,23 @@ def annotated(
     frame: pl.LazyFrame, contract: Contract, schema: Mapping[str, pl.DataType], *, text: bool, conditions: Conditions
 ) -> pl.LazyFrame:
     """The contract's columns, typed, with lists of reasons and warnings; of text also what it was (`RAW`)."""
-    names = list(contract.columns)
-    if text:
-        frame = frame.rename({name: RAW + name for name in names})
-        typed = [parsed(pl.col(RAW + name), column).alias(name) for name, column in contract.columns.items()]
-    else:
-        typed = [_cast(name, schema[name], column) for name, column in contract.columns.items()]
-    checks = list(row_checks(contract, conditions, text=text))
-    return frame.with_columns(typed).with_columns(
-        _said(check for check in checks if check.severity != "warn").alias(REASONS),
-        _said(check for check in checks if check.severity == "warn").alias(WARNINGS),
-    )
+    serious, mild = _parted(row_checks(contract, conditions, text=text))
+    typed = _typed(frame, contract, schema, text=text)
+    return typed.with_columns(saying(serious).alias(REASONS), saying(mild).alias(WARNINGS))
+
+
+def _typed(frame: pl.LazyFrame, contract: Contract, schema: Mapping[str, pl.DataType], *, text: bool) -> pl.LazyFrame:
+    if not text:
+        return frame.with_columns(_cast(name, schema[name], column) for name, column in contract.columns.items())
+    raw = frame.rename({name: RAW + name for name in contract.columns})
+    return raw.with_columns(parsed(pl.col(RAW + name), column).alias(name) for name, column in contract.columns.items())
+
+
+def _parted(checks: Iterable[Check]) -> tuple[list[Check], list[Check]]:
+    """Those that set rows aside, and those that only warn."""
+    listed = list(checks)
+    mild = [check for check in listed if check.severity == "warn"]
+    return [check for check in listed if check.severity != "warn"], mild
 
 
 def row_checks(contract: Contract, conditions: Conditions, *, text: bool) -> Iterator[Check]:
@@ -144,10 +155,8 @@ def _condition(rule: Rule, conditions: Conditions) -> pl.Expr:
 
 def _column_checks(name: str, column: Column, contract: Contract, text: bool) -> Iterator[Check]:
     raw, value = pl.col(RAW + name), pl.col(name)
-    dtype = dtype_of(column.type)
-    if dtype.is_float():
-        value = value.fill_nan(None)
-    missing = value.is_null()
+    is_float = dtype_of(column.type).is_float()
+    missing = value.is_null() | value.is_nan() if is_float else value.is_null()
     at_least = "error" if column.severity == "error" else "quarantine"  # a row that could not be kept as it is
     if text:
         unread = present(raw, column).is_not_null() & pl.col(name).is_null()
@@ -158,6 +167,8 @@ def _column_checks(name: str, column: Column, contract: Contract, text: bool) ->
         severity = at_least if name in contract.keys else column.severity
         yield Check(f"{name}: missing", missing, severity, column.tolerance)
     for what, bad in _expectations(column, value):
+        if is_float:
+            bad &= value.is_not_nan()  # which Polars takes for the largest number
         yield Check(f"{name}: {what}", bad, column.severity, column.tolerance)
 
 
@@ -167,37 +178,15 @@ def _expectations(column: Column, value: pl.Expr) -> Iterator[tuple[str, pl.Expr
     if column.max is not None:
         yield f"above {column.max}", value > bound(column, column.max)
     if column.values is not None:
-        yield "not one of the values", ~value.is_in(allowed(column).implode())
+        yield "not one of the values", _is_none_of(value, allowed(column))
     if column.pattern is not None:
         yield f"does not match {column.pattern}", ~value.str.contains(column.pattern)
 
 
-def _said(checks: Iterable[Check]) -> pl.Expr:
-    """The reasons of every row as a list: a bit for each check, and a list for each combination of bits that occurs.
-
-    To put a list of texts together for every row costs a hundred times as much: nearly all rows have no reason.
-    """
-    listed = list(checks)
-    parts = [listed[start : start + BITS] for start in range(0, len(listed), BITS)]
-    said = [_bits(part).map_batches(_Said(part), return_dtype=LIST, is_elementwise=True) for part in parts]
-    return pl.concat_list(said) if len(said) > 1 else said[0] if said else pl.lit([], dtype=LIST)
-
-
-def _bits(checks: Sequence[Check]) -> pl.Expr:
-    raised = (pl.when(check.bad).then(pl.lit(1 << bit, pl.UInt64)) for bit, check in enumerate(checks))
-    return pl.sum_horizontal(raised)
-
-
-class _Said:
-    """From bits to lists of reasons."""
-
-    def __init__(self, checks: Sequence[Check]) -> None:
-        self._reasons = [check.reason for check in checks]
-
-    def __call__(self, bits: pl.Series) -> pl.Series:
-        found = bits.unique().sort()
-        lists = [[reason for bit, reason in enumerate(self._reasons) if one >> bit & 1] for one in found]
-        return pl.Series(lists, dtype=LIST).gather(found.search_sorted(bits))
+def _is_none_of(value: pl.Expr, wanted: pl.Series) -> pl.Expr:
+    if isinstance(wanted.dtype, pl.String) and 0 < wanted.len() <= FEW and wanted.str.len_bytes().le(SHORT).all():
+        return pl.all_horizontal(value != one for one in wanted)
+    return ~value.is_in(wanted.implode())
 
 
 def _cast(name: str, dtype: pl.DataType, column: Column) -> pl.Expr:

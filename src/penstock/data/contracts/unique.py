@@ -3,7 +3,7 @@
     keys ─ hash ─ sorted: equal neighbours are suspects ─ only rows with their hashes are compared
 
 Two keys may share a hash, so a suspect is never a verdict. Hashes are Polars' own: they say nothing in another
-version of it, and are not kept.
+version of it, and are not kept. Where each key is more than the one before, as running numbers are, none is hashed.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import polars as pl
 from penstock.data.reserved import RAW
 
 SUSPECTS = 1_000_000  # hashes whose rows are compared at a time
+HEAD = 1_000  # rows that say whether it is worth looking at the order of all
 HASH = RAW + "hash"
 
 
@@ -29,6 +30,8 @@ class Repeated(NamedTuple):
 def repeated(rows: pl.LazyFrame, names: Sequence[str]) -> Repeated | None:
     """Keys of several rows; a key with a missing value is none. None when every key is there once."""
     keyed = rows.select(*names).drop_nulls()
+    if _rises(keyed, names):
+        return None
     suspects = shared(hashes(keyed, names))
     chunks = (suspects.slice(start, SUSPECTS) for start in range(0, suspects.len(), SUSPECTS))
     found = [one for chunk in chunks if (one := _compared(keyed, names, chunk))]
@@ -36,6 +39,17 @@ def repeated(rows: pl.LazyFrame, names: Sequence[str]) -> Repeated | None:
         return None
     most = max(found, key=lambda one: one.times)
     return Repeated(sum(one.keys for one in found), sum(one.rows for one in found), most.example, most.times)
+
+
+def _rises(keyed: pl.LazyFrame, names: Sequence[str]) -> bool:
+    """Whether each key is more than the one before it, by its first value that is another."""
+    if any(dtype.is_nested() for dtype in keyed.collect_schema().dtypes()):
+        return False  # lists have no order
+    values = [pl.col(name) for name in names]
+    more = values[-1] > values[-1].shift(1)
+    for value in reversed(values[:-1]):
+        more = (value > value.shift(1)) | ((value == value.shift(1)) & more)
+    return all(some.select(more.all()).collect().item() for some in (keyed.head(HEAD), keyed))
 
 
 def hashes(rows: pl.LazyFrame, names: Sequence[str]) -> pl.Series:
