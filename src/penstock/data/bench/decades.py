@@ -57,9 +57,9 @@ def _copy(positive: pl.Series, logs: pl.Series, quarters: Sequence[float], power
     width, reach = high - low, low + power - high  # from the end of one middle half to the begin of the other
     if reach < width:
         return None
-    there = _within(logs, low + power, width)
     starts = [high + (reach - width) * step / (WINDOWS - 1) for step in range(WINDOWS)]
-    fewest, start = min((_within(logs, start, width), start) for start in starts)
+    *between, there = _within(logs, [*starts, low + power], width)
+    fewest, start = min(zip(between, starts, strict=True))
     if there <= fewest or _heads(there, there + fewest) > ALPHA / WINDOWS / len(POWERS):
         return None
     cut = start + width / 2
@@ -70,8 +70,10 @@ def _copy(positive: pl.Series, logs: pl.Series, quarters: Sequence[float], power
     return Copy(power, 10**cut) if alike else None
 
 
-def _within(logs: pl.Series, start: float, width: float) -> int:
-    return int(logs.search_sorted(start + width, "right")) - int(logs.search_sorted(start, "left"))
+def _within(logs: pl.Series, starts: Sequence[float], width: float) -> list[int]:
+    """How many there are in windows of one width."""
+    begins = pl.Series(starts)
+    return (logs.search_sorted(begins + width, "right") - logs.search_sorted(begins, "left")).to_list()
 
 
 def _heads(heads: int, coins: int) -> float:
@@ -85,7 +87,7 @@ def _largest(logs: pl.Series) -> int:
 
 def _is_spread_alike(logs: pl.Series, quarters: Sequence[float]) -> bool:
     """Whether the upper three quarters of a copy hold as many each; the tail of the others is in the lowest one."""
-    ends = [int(logs.search_sorted(at, "left")) for at in quarters] + [logs.len()]
+    ends: list[int] = [*logs.search_sorted(pl.Series(quarters), "left").to_list(), logs.len()]
     cells = [after - before for before, after in pairwise(ends)]
     each = sum(cells) / len(cells)
     return sum((cell - each) ** 2 for cell in cells) <= ALIKE * each

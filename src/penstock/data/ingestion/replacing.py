@@ -71,7 +71,7 @@ def _not_beaten(
     """The rows that come back without those beside which a row of the same key, and watermark, was read later."""
     rows = store.rows(back)
     alike = [*key, watermark] if watermark and watermark not in key else list(key)
-    rivals = store.rows(there).join(rows.select(alike).unique(), on=alike, how="semi").collect()
+    rivals = store.rows(there).join(rows.select(alike).unique(), on=alike, how="semi").collect(engine="streaming")
     if before and rivals.height:
         rivals = _changed_since(store, before, rivals, key)
     if not rivals.height:
@@ -86,4 +86,4 @@ def _changed_since(store: Store, commit: str, rows: pl.DataFrame, key: Sequence[
     pairs = rows.lazy().join(was.rename({name: RAW + name for name in others}), on=list(key))
     same = [pl.col(name).eq_missing(pl.col(RAW + name)) for name in others]
     unchanged = pairs.filter(pl.all_horizontal(pl.lit(True), *same)).select(key)
-    return rows.lazy().join(unchanged, on=list(key), how="anti").collect()
+    return rows.lazy().join(unchanged, on=list(key), how="anti").collect(engine="streaming")
