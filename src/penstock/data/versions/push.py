@@ -76,7 +76,7 @@ def push(
     remote.settle(record_key(ref.dataset, ref.commit) for ref, _, how in planned if how in ("new", "moved"))
     moved = tuple(pusher.move(*plan) for plan in planned)
     newest = {ref.commit for ref, _, _ in planned}
-    repaired = tuple(_repaired(remote, store, newest)) if verify else ()
+    repaired = _repaired(remote, store, newest) if verify else ()
     return Pushed(remote.url, moved, sent, size, repaired)
 
 
@@ -200,7 +200,7 @@ def _differ(ref: Ref, there: str) -> str:
     return f"{ref.dataset}@{ref.name} is {short(ref.commit)} here and {short(there) or 'nothing'} there"
 
 
-def _repaired(remote: Remote, store: Store, commits: set[str]) -> Iterator[str]:
+def _repaired(remote: Remote, store: Store, commits: set[str]) -> tuple[str, ...]:
     """Read every blob of some versions there again; what is damaged and whole here is sent once more."""
 
     def check(digest: str) -> bool:
@@ -220,4 +220,4 @@ def _repaired(remote: Remote, store: Store, commits: set[str]) -> Iterator[str]:
         blobs |= contents(manifest)
     repaired = sorted(digest for digest, damaged in at_once(check, sorted(blobs)) if damaged)
     remote.settle(map(blob_key, repaired))
-    yield from repaired
+    return tuple(repaired)
