@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.data.sources import jsonfile
-from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import open_input
 from penstock.errors import ContractBroken
 

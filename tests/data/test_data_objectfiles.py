@@ -8,7 +8,7 @@ import obstore
 import polars as pl
 import pytest
 
-from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.objectfiles import PIECE, fetch
 from penstock.data.sources.readers import open_input
 from penstock.errors import PenstockError, UsageError

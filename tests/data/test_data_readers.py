@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.data.sources.inputs import inputs_of
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.errors import ContractBroken, FunctionError, PenstockError, UserCodeError
 

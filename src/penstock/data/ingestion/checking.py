@@ -20,7 +20,8 @@ from penstock.data.ingestion.opening import Opened
 from penstock.data.ingestion.staging import Staged, broken_rules, reasons_of, rows_read, stage
 from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources.directory import directory_rows
-from penstock.data.sources.inputs import Input, inputs_of, is_directory
+from penstock.data.sources.inputs import Input, is_directory
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import ContractBroken, UsageError

@@ -13,7 +13,8 @@ from penstock.data.ingestion.opening import open_all
 from penstock.data.ingestion.staging import READ
 from penstock.data.reserved import ROW
 from penstock.data.sources.directory import KEY, directory_rows
-from penstock.data.sources.inputs import inputs_of, is_directory
+from penstock.data.sources.inputs import is_directory
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
 from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import UsageError

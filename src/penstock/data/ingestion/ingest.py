@@ -17,7 +17,8 @@ from penstock.data.ingestion.job import Job, job_for
 from penstock.data.ingestion.plan import Known, make_plan
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested, publish_staged, remember, skipped
-from penstock.data.sources.inputs import Input, inputs_of, is_directory
+from penstock.data.sources.inputs import Input, is_directory
+from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.scratch import scratch_directory
 from penstock.data.versions.checkout import release
 from penstock.data.versions.pins import pin

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.progress import Progress
-from penstock.data.sources.inputs import function_digest, is_asked, is_directory
+from penstock.data.sources.inputs import is_asked, is_directory
+from penstock.data.sources.listing import function_digest
 from penstock.digest import digest_file, digest_value
 from penstock.errors import ConfigError, Problem, UsageError
 from penstock.ledger import Ledger

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from penstock.data.ingestion.ingest import ingest
 from penstock.data.ingestion.publishing import Ingested
-from penstock.data.sources.inputs import is_asked, is_directory, listed
+from penstock.data.sources.inputs import is_asked, is_directory
+from penstock.data.sources.listing import listed
 from penstock.errors import ContractBroken, PenstockError
 from penstock.ledger import Ledger
 from penstock.store import Store

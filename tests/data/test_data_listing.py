@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from penstock.data.sources.directory import files_below
-from penstock.data.sources.inputs import inputs_of, is_function, listed
+from penstock.data.sources.inputs import is_function
+from penstock.data.sources.listing import inputs_of, listed
 from penstock.errors import UsageError
 from penstock.project import FileSource
 
