@@ -57,6 +57,38 @@ def test_rows_that_keep_the_corrected_contract_come_back(aside) -> None:
     assert (again.why, again.rows, again.quarantined) == ("contract changed", before.rows + 1, 2)
 
 
+ASKED = """
+from pathlib import Path
+
+import polars as pl
+
+
+def rows(since):
+    found = pl.read_csv(Path(__file__).parent / "rows.csv", schema_overrides={"delay": pl.Float64})
+    return found if since is None else found.filter(pl.col("id") > since)
+"""
+
+
+def test_rows_that_a_function_gave_at_the_same_place_are_told_apart(aside) -> None:
+    aside.write("source.py", ASKED)
+    contract = "contract: contracts/flights.yaml, max_quarantined: 100%"
+    aside.datasets["asked"] = f'{{source: "source:rows", mode: append, watermark: id, key: id, {contract}}}'
+    for rows in ("1,2,AA\n2,-70,AA\n", "1,2,AA\n2,-70,AA\n4,2,ZZ\n"):  # both bad rows are the second that came
+        aside.write("rows.csv", "id,delay,carrier\n" + rows)
+        aside.ingest("asked")
+    places = aside.rows("asked.quarantine").select("id", "__file__", "__row__")
+    assert places.rows() == [("2", "source:rows", 2), ("4", "source:rows", 2)]
+    wider(aside)
+    lab = (aside.project, aside.ledger, aside.store, "asked")
+    text = places.head(1).with_columns(delay=2.0, carrier=pl.lit("AA")).write_csv()
+    with pytest.raises(UsageError, match="several rows of the quarantine stand at one place: source:rows row 2"):
+        readmit(*lab, note="so", actor="ada", corrected=aside.write("corrected.csv", text))
+    done = readmit(*lab, note="so", actor="ada", reason="delay: below -60")
+    assert (done.readmitted, done.quarantined) == (1, 1)
+    assert aside.rows("asked")["id"].to_list() == [1, 2]
+    assert aside.rows("asked.quarantine")["id"].to_list() == ["4"]
+
+
 def test_corrected_rows_come_back_and_stay_until_their_file_changes(aside) -> None:
     done = back(aside, corrected=exported(aside, **{"x,2,AA": "900,2,AA", "-99,ZZ": "9,ZZ"}))
     assert (done.readmitted, done.quarantined) == (1, 2)

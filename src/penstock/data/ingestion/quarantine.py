@@ -108,12 +108,17 @@ def read_corrected(path: Path, names: list[str]) -> pl.DataFrame:
 
 
 def refuse_strangers(corrected: pl.DataFrame, rows: pl.LazyFrame, path: Path) -> None:
-    """UsageError when corrected rows are not in the quarantine."""
+    """UsageError when corrected rows are not in the quarantine, or nobody can tell which of its rows they are."""
     known = rows.select(FILE, ROW)
     strangers = corrected.lazy().select(FILE, ROW).join(known, on=[FILE, ROW], how="anti").collect()
     if strangers.height:
         what = f"{strangers.height:,} of its rows are not in the quarantine: {', '.join(_shown(strangers))}"
         raise UsageError(what, where=str(path), hint="export them again: they were readmitted, or their file changed")
+    several = known.group_by(FILE, ROW).len("rows").filter(pl.col("rows") > 1).collect()
+    shared = corrected.select(FILE, ROW).join(several, on=[FILE, ROW], how="semi")
+    if shared.height:
+        what = f"several rows of the quarantine stand at one place: {', '.join(_shown(shared))}"
+        raise UsageError(what, where=str(path), hint="correct them in their source, or readmit by --reason")
 
 
 def _since(reader: Reader, store: Store, aside: Version) -> datetime:

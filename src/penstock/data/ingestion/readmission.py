@@ -8,8 +8,9 @@ when it changes. When everything is read again (another contract, --refresh), ro
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from penstock.data.ingestion.plan import File
 from penstock.data.ingestion.quarantine import quarantined_rows, read_corrected, refuse_strangers
 from penstock.data.ingestion.replacing import Replaced, replace_rows
 from penstock.data.ingestion.staging import BATCH, Staged, reasons_of, stage
-from penstock.data.reserved import FILE, ROW
+from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources.inputs import Input, gives_text
 from penstock.data.sources.readers import Raw
 from penstock.data.versions.pins import pin
@@ -80,6 +81,10 @@ class _File:
     staged: tuple[Staged, ...]
 
 
+# the bad rows of a file in, those that were chosen and those that stay out
+_Choose = Callable[[pl.LazyFrame], tuple[pl.LazyFrame, pl.LazyFrame]]
+
+
 def readmit(
     project: "ProjectFile",
     ledger: Ledger,
@@ -104,11 +109,11 @@ def readmit(
     contract = contract or contract_of(known.good)
     _refuse_other_columns(contract, known.good, dataset)
     chosen = quarantined_rows(project, ledger, store, dataset, reason=reason)
-    if corrected:
-        rows = read_corrected(corrected, list(contract.columns))
+    rows = read_corrected(corrected, list(contract.columns)) if corrected else None
+    if corrected and rows is not None:
         refuse_strangers(rows, chosen, corrected)
-        chosen = rows.lazy()
-    files = list(_audited(store, known, contract, load_functions(project.root, contract), chosen))
+    choose = partial(_chosen, reason=reason, corrected=rows)
+    files = list(_audited(store, known, contract, load_functions(project.root, contract), choose))
     return _publish(project, ledger, store, known, contract, files, started, _asked(reason, corrected, note, actor))
 
 
@@ -142,27 +147,39 @@ def _asked(reason: str | None, corrected: Path | None, note: str, actor: str) ->
 # --- audit ---------------------------------------------------------------------------------------
 
 
-def _audited(
-    store: Store, known: _Known, contract: Contract, functions: Functions, chosen: pl.LazyFrame
-) -> Iterator[_File]:
+def _audited(store: Store, known: _Known, contract: Contract, functions: Functions, choose: _Choose) -> Iterator[_File]:
     """Every file of the dataset; those without a chosen row as they are."""
     parts = {part.digest: part for part in known.bad.parts}
     for entry in known.position["files"]:
         bad = store.rows(Table(known.bad.schema, tuple(parts[digest] for digest in entry["bad"])))
         names = bad.select(FILE).unique().sort(FILE).collect()[FILE].to_list() if entry["bad"] else []
-        places = bad.select(FILE, ROW)
-        taken = chosen.join(places, on=[FILE, ROW], how="semi")
+        taken, stays = choose(bad)
         if not taken.select(pl.len()).collect().item():
             yield _File(entry, Table(known.good.schema, ()), (), ())
             continue
         staged = [_staged(store, entry, name, contract, functions, taken) for name in names]
-        left = [bad.join(taken.select(FILE, ROW), on=[FILE, ROW], how="anti"), *(store.rows(one.bad) for one in staged)]
+        left = [stays, *(store.rows(one.bad) for one in staged)]
         kept = store.write_table(pl.concat(left).sort(FILE, ROW), rows_per_part=BATCH)
         back = Table(known.good.schema, tuple(part for one in staged for part in one.good.parts))
         # a file that grows is read again, and with it rows that were corrected here but not there
         was = [[part.digest, part.rows, part.bytes] for part in (parts[digest] for digest in entry["bad"])]
         changed = {**entry, "bad": [part.digest for part in kept.parts], "back": [*entry.get("back", ()), *was]}
         yield _File(changed, back, kept.parts, tuple(staged))
+
+
+def _chosen(
+    bad: pl.LazyFrame, *, reason: str | None, corrected: pl.DataFrame | None
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Of a file's bad rows those that were chosen, as they are or as corrected, and those that stay.
+
+    What is asked again counts its rows from 1 again, so several may stand at one place; `refuse_strangers` has seen that
+    no corrected one is among them.
+    """
+    if corrected is None:
+        fits = pl.lit(True) if reason is None else pl.col(REASONS).list.contains(reason)
+        return bad.filter(fits), bad.filter(~fits)
+    place, rows = [FILE, ROW], corrected.lazy()
+    return rows.join(bad.select(place), on=place, how="semi"), bad.join(rows.select(place), on=place, how="anti")
 
 
 def _staged(
