@@ -172,8 +172,8 @@ def _chosen(
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Of a file's bad rows those that were chosen, as they are or as corrected, and those that stay.
 
-    What is asked again counts its rows from 1 again, so several may stand at one place; `refuse_strangers` has seen that
-    no corrected one is among them.
+    What is asked again counts its rows from 1 again, so several may stand at one place; `refuse_strangers` has seen
+    that no corrected one is among them.
     """
     if corrected is None:
         fits = pl.lit(True) if reason is None else pl.col(REASONS).list.contains(reason)
