@@ -30,7 +30,8 @@ def parsed(raw: pl.Expr, column: Column) -> pl.Expr:
     dtype = dtype_of(column.type)
     cell = present(raw, column)
     if dtype.is_numeric():
-        return _plain_number(cell, column).cast(dtype, strict=False)
+        plain = _plain_number(cell, column)
+        return (_exact(plain, dtype) if isinstance(dtype, pl.Decimal) else plain).cast(dtype, strict=False)
     if isinstance(dtype, pl.Boolean):
         return cell.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Boolean)
     if isinstance(dtype, pl.Date):
@@ -59,10 +60,18 @@ def _plain_number(cell: pl.Expr, column: Column) -> pl.Expr:
     return pl.when(cell.str.contains(number)).then(plain)
 
 
+def _exact(plain: pl.Expr, dtype: pl.Decimal) -> pl.Expr:
+    """Null where the type has fewer digits after the point than the number: Polars rounds it without a word."""
+    return pl.when(~plain.str.contains(rf"\.\d{{{dtype.scale}}}\d*[1-9]")).then(plain)
+
+
 def _datetime(cell: pl.Expr, dtype: pl.Datetime, column: Column) -> pl.Expr:
     forms = _forms(column, AWARE if dtype.time_zone else NAIVE)
     text = cell if column.format else _spaced(cell) if dtype.time_zone else _to_the_second(_spaced(cell))
     moment = _first(text.str.to_datetime(form, strict=False, time_unit=dtype.time_unit) for form in forms)
+    if dtype.time_unit == "ns":  # 64 bits reach from 1677 to 2262; Polars puts what lies beyond somewhere else in there
+        far = _first(text.str.to_datetime(form, strict=False, time_unit="us") for form in forms)
+        moment = pl.when(far.dt.year().is_between(1678, 2261)).then(moment)
     return moment.dt.convert_time_zone(dtype.time_zone) if dtype.time_zone else moment
 
 
