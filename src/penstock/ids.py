@@ -5,12 +5,21 @@ import time
 from datetime import UTC, datetime
 
 
+_RANDOM = 10  # bytes of an identifier that are not its time
+
+
 def new_id() -> str:
     """A fresh identifier: 32 hexadecimal characters, the first 12 are the milliseconds since 1970."""
-    random = bytearray(os.urandom(10))
-    random[0] = 0x70 | (random[0] & 0x0F)
-    random[2] = 0x80 | (random[2] & 0x3F)
-    return f"{time.time_ns() // 1_000_000:012x}{random.hex()}"
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[str]:
+    """Fresh identifiers of one moment; the system is asked for randomness once for all of them."""
+    random = bytearray(os.urandom(count * _RANDOM))
+    random[0::_RANDOM] = bytes(0x70 | (byte & 0x0F) for byte in random[0::_RANDOM])
+    random[2::_RANDOM] = bytes(0x80 | (byte & 0x3F) for byte in random[2::_RANDOM])
+    moment, tails = f"{time.time_ns() // 1_000_000:012x}", random.hex()
+    return [moment + tails[at : at + 2 * _RANDOM] for at in range(0, len(tails), 2 * _RANDOM)]
 
 
 def time_of(identifier: str) -> datetime:

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from penstock.bundle.openmp import renamed
 
 WITHOUT_THE_SYSTEMS = """
@@ -40,6 +42,28 @@ def test_a_slim_system_shows_no_traceback_about_its_cores():
     command = [sys.executable, "-c", WITHOUT_LSCPU]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "physical cores" not in done.stderr
+
+
+WAITING = """
+import os
+from penstock.bundle.openmp import provide
+provide()
+print(os.environ["OMP_WAIT_POLICY"], os.environ.get("GOMP_SPINCOUNT"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ({}, "PASSIVE 10000"),
+        ({"GOMP_SPINCOUNT": "5"}, "PASSIVE 5"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+    ],
+)
+def test_how_threads_wait_is_the_users_to_say(given, then):
+    environment = {"PYTHONPATH": ":".join(sys.path), **given}
+    done = subprocess.run([sys.executable, "-c", WAITING], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == then
 
 
 def test_a_name_is_replaced_at_the_same_length():

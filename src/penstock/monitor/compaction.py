@@ -188,7 +188,9 @@ def event_time(record: PredictionRecord, column: str | None) -> datetime:
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    # JSON has no NaN and no infinity, but a feature can have them: they become texts
-    if any(isinstance(value, float) and not isfinite(value) for value in row.values()):
-        row = {name: str(v) if isinstance(v, float) and not isfinite(v) else v for name, v in row.items()}
-    return _encode(row).decode()
+    # JSON has no NaN and no infinity, but a feature can have them: they become texts, where msgspec writes null
+    text: str = _encode(row).decode()
+    if "null" not in text:
+        return text
+    told = {name: str(v) if isinstance(v, float) and not isfinite(v) else v for name, v in row.items()}
+    return _encode(told).decode()

@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.bundle import RowProblem
 from penstock.errors import did_you_mean
-from penstock.ids import new_id, time_of
+from penstock.ids import new_ids, time_of
 from penstock.serve.log import FeedbackRecord
 from penstock.serve.protocol import RequestError, Row
 
@@ -47,7 +47,7 @@ def read_feedback(rows: Sequence[Row], endpoint: str, truth: Truth, at: datetime
         raise RequestError.bad_rows(problems, "nothing was recorded")
     return [
         FeedbackRecord(
-            id=new_id(),
+            id=identifier,
             at=at,
             endpoint=endpoint,
             prediction=row.get("prediction"),
@@ -55,7 +55,7 @@ def read_feedback(rows: Sequence[Row], endpoint: str, truth: Truth, at: datetime
             label=row["label"],
             observed_at=_time(row["at"]) if row.get("at") is not None else None,
         )
-        for row in rows
+        for identifier, row in zip(new_ids(len(rows)), rows, strict=True)
     ]
 
 

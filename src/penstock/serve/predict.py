@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.bundle import Answers
-from penstock.ids import new_id
+from penstock.ids import new_ids
 from penstock.serve.commit import GroupCommit
 from penstock.serve.log import PredictionRecord, SegmentLog
 from penstock.serve.protocol import RequestError, Row, encode_predictions
@@ -76,9 +76,11 @@ def records_of(route: Route, rows: Sequence[Row], answers: Answers, started: flo
     at = datetime.now(UTC)
     key = route.opened.bundle.features.spec.key
     vectors = answers.vectors.to_dicts() or [{}] * len(rows)
-    for row, vector, verdict in zip(rows, vectors, verdicts(route, answers), strict=True):
+    for identifier, row, vector, verdict in zip(
+        new_ids(len(rows)), rows, vectors, verdicts(route, answers), strict=True
+    ):
         yield PredictionRecord(
-            id=new_id(),
+            id=identifier,
             at=at,
             endpoint=route.endpoint,
             model=route.model.name,
