@@ -31,5 +31,5 @@ def test_a_later_id_sorts_behind():
 
 @pytest.mark.parametrize("wrong", ["", "abc", "0" * 32, "z" * 12 + "7" + "0" * 19])
 def test_what_is_no_id_has_no_time(wrong):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"not an identifier|invalid literal"):
         time_of(wrong)

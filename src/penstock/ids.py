@@ -4,7 +4,6 @@ import os
 import time
 from datetime import UTC, datetime
 
-
 _RANDOM = 10  # bytes of an identifier that are not its time
 
 
