@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from power import Power
 
 from penstock.errors import Damaged
 from penstock.signing import load_signer, verify
@@ -19,6 +20,12 @@ def test_a_key_is_made_once_and_read_by_its_owner_alone(path: Path) -> None:
     assert load_signer(path).public == first.public
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_survives_a_power_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    power = Power(monkeypatch)
+    load_signer(path)
+    assert power.leaves(path, below=path.parent)
 
 
 def test_a_signature_fits_its_key_and_its_data_alone(path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.durable import sync
 from penstock.errors import Damaged
 
 
@@ -68,13 +69,4 @@ def _create(path: Path, raw: bytes) -> None:
             os.link(draft, path)
     finally:
         os.unlink(draft)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """What was signed must not outlive the key: its name is on disk before it is used."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)  # what is signed must not outlive the key

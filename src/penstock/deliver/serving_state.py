@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from penstock.digest import digest_file
+from penstock.durable import sync
 from penstock.errors import Conflict, Damaged
 
 if TYPE_CHECKING:
@@ -197,10 +198,10 @@ def write_view(root: Path, view: str, rows: "pl.DataFrame") -> str:
     draft = folder / f".{view}.{os.getpid()}.{time.monotonic_ns()}"
     try:
         rows.write_parquet(draft)
-        _sync(draft)
+        sync(draft)
         digest = digest_file(draft)
         draft.replace(ServeDirectory(root).view(view, digest))
-        _sync(folder)
+        sync(folder)
     finally:
         draft.unlink(missing_ok=True)
     return digest
@@ -322,9 +323,9 @@ def _write(path: Path, value: object) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)) + b"\n")
-        _sync(draft)
+        sync(draft)
         draft.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -334,14 +335,6 @@ def _written_at(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

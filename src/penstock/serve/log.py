@@ -25,6 +25,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from penstock.durable import sync
 from penstock.errors import Damaged, PenstockError
 
 Kind = Literal["predictions", "feedback"]
@@ -156,7 +157,7 @@ class SegmentLog:
         path = self.directory / name
         descriptor = os.open(path, flags, 0o644)
         if self.durability == "disk":
-            _sync_directory(self.directory)
+            sync(self.directory)
         return descriptor, path
 
     def _undo(self) -> None:
@@ -229,14 +230,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _checksum(length: int, payload: bytes | memoryview) -> int:
     return zlib.crc32(payload, length & 0xFFFFFFFF)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- read ----------------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penstock.digest import CHUNK, digest_bytes, digest_file, short
+from penstock.durable import sync
 from penstock.errors import Damaged, UsageError
-from penstock.store.disk import make_directory, open_draft, refused, sync
+from penstock.store.disk import make_directory, open_draft, refused
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _Stamp = tuple[int, int, int]  # size, mtime_ns, inode

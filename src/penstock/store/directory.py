@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.digest import CHUNK, digest_bytes
+from penstock.durable import sync
 from penstock.errors import PenstockError
-from penstock.store.disk import directory_at, make_directory, open_draft, refused, sync
+from penstock.store.disk import directory_at, make_directory, open_draft, refused
 
 
 @dataclass(frozen=True)

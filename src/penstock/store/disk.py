@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from penstock.durable import sync
 from penstock.errors import PenstockError, UsageError
 from penstock.ids import new_id
 
@@ -26,15 +27,6 @@ def open_draft(root: Path) -> Iterator[tuple[BinaryIO, Path]]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-
-
-def sync(path: Path) -> None:
-    """Have what is written of a file, or the names in a directory, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_directory(directory: Path) -> None:
