@@ -62,9 +62,13 @@ rule: []
         ("{type: Date, max: soon}", "'soon' is not Date"),
         ("{type: String, min: 3}", "a String column has no bounds"),
         ('{type: Float64, min: "nan"}', "nan is not a finite number"),
-        ("{type: Int64, min: 5, max: 3}", "5 is more than `max`, 3: no value is between them"),
-        ("{type: Date, min: 2024-01-02, max: 2024-01-01}", "2024-01-02 is more than `max`"),
-        ("{type: Int64, values: [1, two]}", "not all of them are Int64"),
+        ("{type: Int64, min: 5, max: 3}", "no Int64 is between 5 and `max`, 3"),
+        ("{type: Date, min: 2024-01-02, max: 2024-01-01}", "no Date is between 2024-01-02 and `max`, 2024-01-01"),
+        ("{type: Int64, min: 1.2, max: 1.8}", "no Int64 is between 1.2 and `max`, 1.8"),
+        ("{type: Int64, min: true}", "true is not Int64"),
+        ("{type: Date, max: 5}", "5 is not Date"),
+        ("{type: UInt8, max: -1}", "every UInt8 is above -1"),
+        ("{type: Int8, min: 128}", "every Int8 is below 128"),
         ("{type: Int64, pattern: x}", "a Int64 column has no pattern"),
         ("{type: String, pattern: '('}", "not a regular expression: unclosed group"),
         ("{type: String, decimal: ','}", "a String column has no decimal mark"),
@@ -86,6 +90,22 @@ def test_a_column_that_makes_no_sense(column: str, what: str) -> None:
     (problem,) = problems(f"columns: {{a: {column}}}")
     assert problem.startswith("flights.yaml:1:")
     assert what in problem
+
+
+def test_every_value_that_is_not_of_the_type_has_its_line() -> None:
+    assert problems("""\
+columns:
+  stops: {type: UInt8, values: [0, 1.5, true]}
+  code:
+    type: String
+    values: [AA, 007]
+  mail: {type: String, pii: direct_identifier, values: [1234567]}
+""") == [
+        "flights.yaml:2:36: 1.5 is not UInt8 (expected a whole number from 0 to 255)",
+        "flights.yaml:2:41: true is not UInt8 (expected a whole number from 0 to 255)",
+        "flights.yaml:5:18: 7 is not String (expected a text: put quotes around it)",
+        "flights.yaml:6:57: *** is not String (expected a text: put quotes around it)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ class Column(Expectation):
     """A column and what each of its values must keep.
 
     type     Int64, Float64, String, Boolean, Date, Datetime[us], Datetime[us, UTC], ...
-    values   the only ones allowed
+    min, max the least and the largest; of a Duration in its unit
+    values   the only ones allowed, each exactly of the type
     pattern  a regular expression that is found in every value; ^ and $ tie it to the ends
     missing  texts that mean "no value" in a text file, beside the empty one
     format   how a date or time is written in a text file, when not as ISO 8601 says; of a type with a zone other than
@@ -72,8 +73,8 @@ class Column(Expectation):
     nullable: bool = True
     unit: str = ""
     description: str = ""
-    min: int | float | str | None = None
-    max: int | float | str | None = None
+    min: Scalar | None = None
+    max: Scalar | None = None
     values: tuple[Scalar, ...] | None = None
     pattern: str | None = None
     unique: bool = False

@@ -1,5 +1,6 @@
 """The file of a contract: read, and found sound before any row is held against it."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,15 @@ import polars as pl
 from pydantic import ValidationError
 
 from penstock.data.contracts.conditions import SQL, fault_of, sql
-from penstock.data.contracts.contract import Column, Contract, Ratio, Rows, Rule
+from penstock.data.contracts.contract import MASK, Column, Contract, Ratio, Rows, Rule
 from penstock.data.contracts.dtypes import KNOWN, dtype_of, logical
-from penstock.data.contracts.rules import allowed, bound
+from penstock.data.contracts.literals import Side, bound, expected_of, strangers
 from penstock.data.contracts.text import readable
 from penstock.data.reserved import is_reserved
 from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project import Document, Section, as_written, read_document, read_text
+
+SIDES: tuple[Side, ...] = ("min", "max")
 
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
@@ -88,13 +91,14 @@ def _column_faults(name: str, column: Column) -> Iterator[Fault]:
         return
     if is_reserved(name):
         yield path, f"the name {name!r} is reserved", None
-    for side in ("min", "max"):
-        if (value := getattr(column, side)) is not None and (what := _raised(bound, column, value)):
+    for side in SIDES:
+        if getattr(column, side) is not None and (what := _raised(bound, column, side)):
             yield (*path, side), what, None
     if _turned(column):
-        yield (*path, "min"), f"{column.min} is more than `max`, {column.max}: no value is between them", None
-    if column.values is not None and (_raised(allowed, column) or allowed(column).null_count()):
-        yield (*path, "values"), f"not all of them are {column.type}", None
+        yield (*path, "min"), f"no {column.type} is between {column.min} and `max`, {column.max}", None
+    for place, value in strangers(column):
+        shown = MASK if column.pii else json.dumps(value, ensure_ascii=False)
+        yield (*path, "values", place), f"{shown} is not {column.type}", expected_of(column)
     if column.pattern is not None and not isinstance(dtype, pl.String):
         yield (*path, "pattern"), f"a {column.type} column has no pattern", "type: String"
     elif column.pattern is not None and (what := _raised(_matches, column.pattern)):
@@ -141,8 +145,9 @@ def _condition_fault(contract: Contract, expression: str) -> tuple[str, str | No
 
 def _turned(column: Column) -> bool:
     """Whether `min` is more than `max`; what is no bound at all is told by itself."""
-    bounds = [value for value in (column.min, column.max) if value is not None and not _raised(bound, column, value)]
-    return len(bounds) == 2 and bool(pl.select(bound(column, bounds[0]) > bound(column, bounds[1])).item())
+    if any(getattr(column, side) is None or _raised(bound, column, side) for side in SIDES):
+        return False
+    return bool(pl.select(bound(column, "min") > bound(column, "max")).item())
 
 
 def _matches(pattern: str) -> None:

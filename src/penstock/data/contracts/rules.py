@@ -10,13 +10,13 @@ Nothing here reads or writes anything.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 
 import polars as pl
 
 from penstock.data.contracts.conditions import sql
 from penstock.data.contracts.contract import Column, Contract, Rule
 from penstock.data.contracts.dtypes import dtype_of, logical
+from penstock.data.contracts.literals import allowed, bound
 from penstock.data.contracts.marks import Check, broken, counts, marks, said, saying
 from penstock.data.contracts.schema import Change, schema_changes
 from penstock.data.contracts.text import parsed, present
@@ -174,9 +174,9 @@ def _column_checks(name: str, column: Column, contract: Contract, text: bool) ->
 
 def _expectations(column: Column, value: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
     if column.min is not None:
-        yield f"below {column.min}", value < bound(column, column.min)
+        yield f"below {column.min}", value < bound(column, "min")
     if column.max is not None:
-        yield f"above {column.max}", value > bound(column, column.max)
+        yield f"above {column.max}", value > bound(column, "max")
     if column.values is not None:
         yield "not one of the values", _is_none_of(value, allowed(column))
     if column.pattern is not None:
@@ -192,30 +192,3 @@ def _is_none_of(value: pl.Expr, wanted: pl.Series) -> pl.Expr:
 def _cast(name: str, dtype: pl.DataType, column: Column) -> pl.Expr:
     wanted = logical(dtype_of(column.type))
     return pl.col(name) if dtype == wanted else pl.col(name).cast(wanted)
-
-
-def bound(column: Column, value: int | float | str) -> pl.Expr:
-    """A `min` or `max` as a literal of the column's type. ValueError if it is none."""
-    dtype = dtype_of(column.type)
-    if dtype.is_numeric():
-        number = float(value)
-        if not isfinite(number):
-            raise ValueError(f"{value} is not a finite number")
-        return pl.lit(number if isinstance(value, str) else value)
-    if not dtype.is_temporal():
-        raise ValueError(f"a {column.type} column has no bounds")
-    literal = pl.select(parsed(pl.lit(str(value)), Column(type=column.type))).item()
-    if literal is None:
-        raise ValueError(f"{value!r} is not {column.type}")
-    return pl.lit(literal, dtype=dtype)
-
-
-def allowed(column: Column) -> pl.Series:
-    """The only values that a column may hold, typed; what cannot be of its type is null or a ValueError."""
-    dtype = logical(dtype_of(column.type))
-    given = pl.Series(
-        [str(value) if isinstance(dtype, pl.String) else value for value in column.values or ()], strict=False
-    )
-    if isinstance(given.dtype, pl.String) and not isinstance(dtype, pl.String):
-        return given.to_frame("value").select(parsed(pl.col("value"), Column(type=column.type))).to_series()
-    return given.cast(dtype)

@@ -5,6 +5,7 @@ A value that is there and does not parse becomes null; the caller, who still has
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 import polars as pl
 
@@ -17,6 +18,8 @@ NAIVE = ("%Y-%m-%d %H:%M:%S%.f",)
 AWARE = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
 GROUPS = {",": r"[.\s']", ".": r"[,\s']"}  # what may stand between three digits and three, by the decimal mark
 CLOCK = ("%H:%M:%S%.f", "%H:%M")
+SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+$"
+FARTHEST = 100  # places of a digit from the point: no decimal has so many
 
 
 def present(raw: pl.Expr, column: Column) -> pl.Expr:
@@ -62,7 +65,18 @@ def _plain_number(cell: pl.Expr, column: Column) -> pl.Expr:
 
 def _exact(plain: pl.Expr, dtype: pl.Decimal) -> pl.Expr:
     """Null where the type has fewer digits after the point than the number: Polars rounds it without a word."""
-    return pl.when(~plain.str.contains(rf"\.\d{{{dtype.scale}}}\d*[1-9]")).then(plain)
+    digits = plain.map_batches(_written_out, return_dtype=pl.String, is_elementwise=True)
+    return pl.when(~digits.str.contains(rf"\.\d{{{dtype.scale}}}\d*[1-9]")).then(digits)
+
+
+def _written_out(texts: pl.Series) -> pl.Series:
+    """1.5e-3 as 0.0015. Few files have such decimals, so they may take longer than all others."""
+    scientific = texts.str.contains(SCIENTIFIC).arg_true()
+    if not scientific.len():
+        return texts
+    numbers = map(Decimal, texts[scientific])
+    plain = [f"{one:f}" if abs(one.adjusted()) <= FARTHEST else None for one in numbers]
+    return texts.scatter(scientific, pl.Series(plain, dtype=pl.String))
 
 
 def _datetime(cell: pl.Expr, dtype: pl.Datetime, column: Column) -> pl.Expr:
