@@ -165,6 +165,8 @@ def test_columns_of_different_references_are_not_compared():
         drift(one.columns["x"], other.columns["x"])
     with pytest.raises(ValueError, match="same reference"):
         shifts(one, other)
+    with pytest.raises(ValueError, match="same reference"):
+        shifts(one, Profile.build(pl.DataFrame({"y": [1.0]})))
 
 
 def test_the_debiased_psi_subtracts_what_chance_adds():
@@ -192,6 +194,12 @@ def test_bounds_of_a_shift_can_be_chosen():
     assert not shifts(before, later)[0].shifted
     assert shifts(before, later, floor=0.005)[0].shifted
     assert not shifts(before, later, floor=0.005, alpha=0.0)[0].shifted
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_as_large_as_there_are_have_no_wasserstein_distance():
+    assert compared([-1.7e308, 1.7e308], [-1.7e308, 1.7e308]).wasserstein is None
+    assert compared([-1e308, 0.0, 1e308], [1e308, 1e308, -1e308]).wasserstein is None
 
 
 def test_new_and_vanished_levels_are_named_and_missing_values_compared():

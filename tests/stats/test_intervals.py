@@ -21,6 +21,7 @@ from penstock.stats.intervals import (
     poisson_draws,
     quantile,
     wilson,
+    z_of,
 )
 
 scores_with_ties = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=4, max_size=40)
@@ -138,6 +139,17 @@ def test_difference_of_proportions_is_newcombes() -> None:
     # Newcombe 1998, table II, example (a): 56/70 against 48/80, method 10.
     found = difference(wilson(56, 70), wilson(48, 80))
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_difference_of_what_is_not_known_is_not_known() -> None:
+    found = difference(wilson(0, 0), wilson(48, 80))
+    assert isnan(found.value)
+    assert (found.low, found.high) == (-inf, inf)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 1e-9, 1e-17, 1e-300])
+def test_the_normal_quantile_is_scipys_for_the_smallest_alpha_too(alpha: float) -> None:
+    assert z_of(alpha) == pytest.approx(oracle.norm.isf(alpha / 2), rel=1e-14)
 
 
 def test_more_rows_shrink_the_interval_to_the_bound() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from penstock.digest import canonical_json
 from penstock.errors import UsageError
-from penstock.stats import LevelColumn, NumericColumn, Profile, missing_rate
+from penstock.stats import PROFILE_FORMAT, LevelColumn, NumericColumn, Profile, missing_rate
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e6), st.sampled_from([nan, inf, -inf, 0.0, -0.0]))
 TEXTS = st.one_of(st.none(), st.sampled_from(["a", "b", "new"]), st.text(max_size=3))
@@ -181,6 +181,18 @@ def test_a_heavy_value_has_an_exact_bin():
     assert column.counts[0] == 500
 
 
+@given(st.integers(64, 800), st.floats(1.01, 3), st.data())
+def test_whatever_takes_more_than_one_bins_share_has_an_exact_bin(others, shares, data):
+    """Of those with one to two shares nearly half had none: whether a second quantile fell on them was chance."""
+    heavy = data.draw(st.integers(0, others)) + 0.5
+    times = int(shares * others / (64 - shares)) + 1
+    column = Profile.build(pl.DataFrame({"x": [float(i) for i in range(others)] + [heavy] * times})).columns["x"]
+
+    at = column.edges.index(heavy)
+    assert column.edges[at + 1] == np.nextafter(heavy, inf)
+    assert column.counts[at] == times
+
+
 def test_few_whole_numbers_have_a_bin_each():
     column = Profile.build(pl.DataFrame({"x": [1, 1, 1, 2, 2, 5]})).columns["x"]
     assert [count for count in column.counts if count] == [3, 2, 1]
@@ -246,6 +258,7 @@ def test_long_texts_are_cut():
     ("values", "dtype", "seconds"),
     [
         ([date(1970, 1, 2)], pl.Date, 86400.0),
+        ([2**31 - 1], pl.Date, (2**31 - 1) * 86400.0),  # no calendar has it, a file may
         ([datetime(1970, 1, 1, 0, 0, 1, 500000)], pl.Datetime("ns"), 1.5),
         ([datetime(1970, 1, 1, 0, 1, tzinfo=UTC)], pl.Datetime("ms", "UTC"), 60.0),
         ([time(1, 0)], pl.Time, 3600.0),
@@ -314,6 +327,27 @@ def test_moments_that_overflow_survive_json():
     assert again.columns["x"].counts == profile.columns["x"].counts
 
 
-def test_what_is_not_a_profile_is_refused():
+def column(**fields) -> dict:
+    """A profile of one numeric column as JSON, but for `fields`."""
+    [written] = Profile.build(pl.DataFrame({"x": [1.0]})).to_json()["columns"]
+    return {"format": PROFILE_FORMAT, "rows": 1, "columns": [{**written, **fields}]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"rows": 3},
+        {"format": "penstock.profile/2", "rows": 0, "columns": []},
+        {"format": PROFILE_FORMAT},
+        {"format": PROFILE_FORMAT, "rows": 1, "columns": [{"name": "x", "kind": "levels"}]},
+        {"format": PROFILE_FORMAT, "rows": 1, "columns": ["x"]},
+        column(kind="levels"),
+        column(more=1),
+        column(distinct={}),
+        column(moments=None),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_not_a_profile_is_refused(value):
     with pytest.raises(ValueError, match="not a profile"):
-        Profile.from_json({"rows": 3})
+        Profile.from_json(value)

@@ -13,12 +13,12 @@ B counts the bins in which either side has a row, n and m the rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log
+from math import inf, isfinite, log
 
 import numpy as np
 import numpy.typing as npt
 
-from penstock.stats.bins import aligned, ordered
+from penstock.stats.bins import OTHER_REFERENCE, aligned, ordered
 from penstock.stats.columns import Column, LevelColumn, NumericColumn, missing_rate
 from penstock.stats.distance import chi2_tail, jensen_shannon, kolmogorov_smirnov, psi, wasserstein
 from penstock.stats.profile import Profile
@@ -37,7 +37,7 @@ class Drift:
     debiased       less what chance adds; 0.1 is a small, 0.2 a marked change
     p_value        of the psi, if nothing had changed
     js             Jensen-Shannon distance, base 2, on the same bins: 0 to 1
-    ks             Kolmogorov-Smirnov statistic on the 64 fine bins: 0 to 1; None of levels, or without numbers
+    ks             Kolmogorov-Smirnov statistic on the fine bins: 0 to 1; None of levels, or without numbers
     wasserstein    1-Wasserstein distance in the reference's interquartile range / 1.349 (of a normal distribution its
                    standard deviation), in its standard deviation where that range is 0; None of levels, without
                    finite numbers, and of a reference with one value only
@@ -77,6 +77,8 @@ def shifts(reference: Profile, current: Profile, *, alpha: float = ALPHA, floor:
     `alpha` is the share of false ones among the shifted, `floor` the least debiased PSI that matters.
     ValueError when `current` was not counted on `reference`.
     """
+    if not current.columns.keys() <= reference.columns.keys():
+        raise ValueError(OTHER_REFERENCE)
     found = {name: drift(reference.columns[name], column) for name, column in current.columns.items()}
     adjusted = benjamini_hochberg([each.p_value for each in found.values()])
     return tuple(
@@ -146,10 +148,13 @@ def _ks(reference: NumericColumn, current: NumericColumn) -> float | None:
 
 def _earth(reference: NumericColumn, current: NumericColumn) -> float | None:
     """Every bin's rows stand at their own mean, which is what they have moved by within it."""
-    scale = _scale(reference)
-    if not scale or not reference.moments.count or not current.moments.count:
+    if not reference.moments.count or not current.moments.count:
         return None
-    distance = wasserstein(*_means(reference), *_means(current)) / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = _scale(reference)
+        if not 0 < scale < inf:
+            return None
+        distance = wasserstein(*_means(reference), *_means(current)) / scale
     return distance if isfinite(distance) else None
 
 

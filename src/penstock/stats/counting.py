@@ -93,7 +93,7 @@ def _finite(values: Floats) -> tuple[Floats, Floats]:
 
 def _seconds_or_numbers(series: pl.Series) -> pl.Series:
     if series.dtype == pl.Date:
-        series = series.cast(pl.Datetime("us"))
+        return series.to_physical().cast(pl.Float64) * 86_400  # days: a cast panics beyond the calendar
     if isinstance(series.dtype, pl.Datetime):
         return series.dt.epoch("us").cast(pl.Float64) / 1e6
     if isinstance(series.dtype, pl.Duration):

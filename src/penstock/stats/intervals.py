@@ -13,7 +13,7 @@ Every interval is two-sided with confidence 1 - alpha. Nothing here reads or wri
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, factorial, inf, isfinite, lgamma, log, log1p, nan, sqrt
+from math import exp, factorial, inf, isfinite, isnan, lgamma, log, log1p, nan, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -61,7 +61,7 @@ UNKNOWN = Interval(nan, -inf, inf)
 
 def z_of(alpha: float) -> float:
     """The two-sided normal quantile: 1.96 for 0.05."""
-    return NormalDist().inv_cdf(1 - alpha / 2)
+    return -NormalDist().inv_cdf(alpha / 2)
 
 
 def normal(value: float, error: float, alpha: float = 0.05) -> Interval:
@@ -84,6 +84,8 @@ def wilson(successes: float, n: float, alpha: float = 0.05) -> Interval:
 
 def difference(a: Interval, b: Interval) -> Interval:
     """The interval of a - b, for independent estimates, from their own intervals."""
+    if isnan(a.value) or isnan(b.value):
+        return UNKNOWN
     low = sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
     high = sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
     value = a.value - b.value
@@ -121,7 +123,7 @@ def midranks(values: Array) -> Array:
 
 
 def delong(y: Array, scores: Array, alpha: float = 0.05) -> Interval:
-    """The area under the ROC curve and its interval."""
+    """The area under the ROC curve and its interval, which has no width where the scores tell all rows apart."""
     components = _components(y, scores)
     if components is None:
         return UNKNOWN

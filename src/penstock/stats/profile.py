@@ -83,7 +83,10 @@ class Profile:
         """The profile that `to_json` wrote. ValueError for anything else."""
         if not isinstance(value, dict) or value.get("format") != PROFILE_FORMAT:
             raise ValueError(f"not a profile: expected a JSON object of format {PROFILE_FORMAT}")
-        return cls(value["rows"], {fields["name"]: _column_of(fields) for fields in value["columns"]})
+        try:
+            return cls(value["rows"], {fields["name"]: _column_of(fields) for fields in value["columns"]})
+        except (AttributeError, KeyError, TypeError) as broken:
+            raise ValueError(f"not a profile, although it is of format {PROFILE_FORMAT}: {broken!r}") from broken
 
 
 def _selected(rows: Rows, names: list[str]) -> Rows:

@@ -35,7 +35,7 @@ def sample(batches: Iterable[pl.DataFrame]) -> pl.DataFrame:
         kept.append(batch.filter(low))
         hashes = np.concatenate([hashes, hashed[low]])
         if len(hashes) > 2 * SAMPLE:
-            highest = np.partition(hashes, SAMPLE)[SAMPLE - 1]
+            highest = np.partition(hashes, SAMPLE - 1)[SAMPLE - 1]
             kept = [pl.concat(kept, how="vertical_relaxed").filter(hashes <= highest)]
             hashes = hashes[hashes <= highest]
     together = pl.concat(kept, how="vertical_relaxed") if kept else pl.DataFrame()
@@ -81,8 +81,9 @@ def _edges(ordered: Floats) -> Floats:
     if n == 0:
         return ordered
     bins = min(BINS, n)
-    points, times = np.unique(ordered[(np.arange(bins) * n) // bins], return_counts=True)
-    ends = _after(np.append(points[times > 1], ordered[-1]))
+    points = ordered[(np.arange(bins) * n) // bins]
+    values, times = np.unique(ordered, return_counts=True)
+    ends = _after(np.append(values[times * bins > n], ordered[-1]))
     return np.unique(np.concatenate([points, ends[np.isfinite(ends)]]))
 
 
