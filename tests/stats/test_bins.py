@@ -30,6 +30,22 @@ def test_even_bins_fold_to_even_groups():
     sizes = np.bincount(fold([1] * 64))
     assert len(sizes) == 10
     assert set(sizes.tolist()) <= {6, 7}
+    assert sizes.tolist() == sizes.tolist()[::-1]
+
+
+@pytest.mark.parametrize(
+    ("times", "others"),
+    [
+        ([1, 5, 5], 11 / 3),  # one rare level, no rarer than the mean level
+        ([1] * 3 + [5] + [40] * 4, 3 + 5),  # Good and Turing: as many as were of levels seen 1 to 5 times
+        ([5] * 1024 + [4] * 25, 25 * 5),  # those beyond the list are levels too
+    ],
+)
+def test_the_references_share_of_rare_levels_is_good_and_turings(times, others):
+    values = [f"l{level}" for level, count in enumerate(times) for _ in range(count)]
+    column = Profile.build(pl.DataFrame({"x": values})).columns["x"]
+    before, _ = aligned(column, column)
+    assert before[-2] == pytest.approx(others)
 
 
 def test_numbers_are_ordered_from_infinity_to_infinity():

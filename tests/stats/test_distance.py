@@ -2,7 +2,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2, ks_2samp, wasserstein_distance
@@ -94,5 +94,6 @@ def test_without_rows_the_wasserstein_distance_is_nothing():
 
 
 @given(st.floats(0, 3000), st.integers(1, 1100))
+@example(0.0, 3)
 def test_the_chi_squared_tail_agrees_with_scipy(x, degrees):
     assert chi2_tail(x, degrees) == pytest.approx(chi2.sf(x, degrees), rel=1e-8, abs=1e-300)

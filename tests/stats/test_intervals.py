@@ -130,6 +130,26 @@ def test_quantile_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert 0.93 <= np.mean(held) <= 0.99
 
 
+@given(st.integers(1, 300), st.floats(0.01, 0.99), st.sampled_from([0.01, 0.05, 0.2]))
+def test_a_quantile_lies_between_the_closest_order_statistics(n: int, q: float, alpha: float) -> None:
+    found = quantile(np.arange(1.0, n + 1), q, alpha)
+    low, high = (max(found.low, 0), min(found.high, n + 1))  # places in the order; 0 and n + 1 are open ends
+    below = oracle.binom(n, q).cdf
+    assert below(low - 1) <= alpha / 2 + 1e-12
+    assert below(low) > alpha / 2 - 1e-12
+    assert below(high - 1) >= 1 - alpha / 2 - 1e-12
+    assert below(high - 2) < 1 - alpha / 2 + 1e-12
+
+
+def test_intervals_move_turn_and_are_cut() -> None:
+    found = Interval(0.5, 0.25, 1.5)
+    assert found.shift(-0.25) == Interval(0.25, 0.0, 1.25)
+    assert found.flip() == Interval(-0.5, -1.5, -0.25)
+    assert found.within(0, 1) == Interval(0.5, 0.25, 1)
+    assert found.within(0.3, 2) == Interval(0.5, 0.3, 1.5)
+    assert Interval(0.5, -inf, inf).within(0, 1) == Interval(0.5, -inf, inf)
+
+
 def test_quantile_of_few_values_is_open_above() -> None:
     found = quantile(np.array([1.0, 2.0, 3.0]), 0.95)
     assert (found.value, found.high) == (3.0, inf)
