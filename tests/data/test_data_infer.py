@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from penstock.data import check, infer_contract, parse_contract
-from penstock.data.contracts.infer import quoted
+from penstock.data.contracts.yaml_text import quoted
 from penstock.data.reserved import is_reserved
 
 
@@ -72,6 +72,29 @@ def test_numbers_that_people_wrote(values: tuple[str, ...], expected: tuple[str,
 def test_a_late_value_counts_too() -> None:
     assert inferred(*["1"] * 5000, "x")[0] == "String"
     assert inferred(*["1"] * 5000, "2.5")[0] == "Float64"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((*map(str, range(100)), "broken"), "as {type: Int64} only 1 would be set aside"),
+        ((*("1,5" for _ in range(5000)), "x", "y"), 'as {type: Float64, decimal: ","} only 2 would be set aside'),
+        ((*("2013-01-01" for _ in range(50)), "n.v."), "as {type: Date} only 1 would be set aside"),
+        (("1,234", "5,678"), 'numbers by either mark: say decimal: "." or decimal: ","'),
+        (("01/02/2013",), 'day or month first: say format: "%d/%m/%Y" or format: "%m/%d/%Y"'),
+    ],
+)
+def test_a_text_that_is_nearly_or_maybe_something_else_is_told(values: tuple[str, ...], said: str) -> None:
+    rows = pl.DataFrame({"x": list(values)})
+    draft = infer_contract(rows, text=True)
+    assert draft.contract.columns["x"].type == "String"
+    assert draft.text.splitlines()[3].endswith("; " + said)
+    assert check(draft.contract, rows, text=True).ok
+
+
+def test_what_is_as_often_something_else_is_a_text() -> None:
+    for values in (["1", "x"] * 50, ["1"] * 2000 + ["x"] * 500, ["a", "b"]):
+        assert "set aside" not in infer_contract(pl.DataFrame({"x": values}), text=True).text
 
 
 def test_many_rows_without_a_gap_are_not_nullable() -> None:

@@ -4,10 +4,7 @@ What the data happen to show (ranges, few distinct values) stands in a comment a
 draft that refuses next month's honest rows would only teach people to switch it off.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -15,30 +12,12 @@ import polars as pl
 from penstock.data.contracts.contract import Column, Contract, Rows
 from penstock.data.contracts.dtypes import dtype_of, logical, type_name
 from penstock.data.contracts.personal import recognised, signs
-from penstock.data.contracts.schema import HEAD
-from penstock.data.contracts.text import parsed, present
+from penstock.data.contracts.text import parsed
+from penstock.data.contracts.text_types import Guess, types_of_text
+from penstock.data.contracts.yaml_text import escaped, quoted, settings
 
 ENOUGH = 1_000  # rows without a gap before a column is called not nullable
 FEW = 12  # distinct texts that a comment still lists
-NO_VALUE = ("NA", "N/A", "#N/A", "na", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "-", "?", ".")
-
-# from the narrowest; a column gets the first that all its values fit
-CANDIDATES = (
-    Column(type="Boolean"),
-    Column(type="Int64"),
-    Column(type="Float64"),
-    *(Column(type=number, decimal=mark) for mark in (".", ",") for number in ("Int64", "Float64")),
-    Column(type="Date"),
-    Column(type="Datetime[us]"),
-    Column(type="Datetime[us, UTC]"),
-    *(Column(type="Date", format=form) for form in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d")),
-    *(
-        Column(type="Datetime[us]", format=f"{day} {clock}")
-        for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d")
-        for clock in ("%H:%M:%S", "%H:%M")
-    ),
-)
-CODE = r"^[+-]?0\d+$|^[+-]?\d{16,}$"  # 007 and account numbers: as numbers they would lose digits
 
 
 class Draft(NamedTuple):
@@ -55,17 +34,19 @@ def infer_contract(rows: pl.LazyFrame | pl.DataFrame, *, keys: Sequence[str] = (
     """
     frame = rows.lazy()
     schema = frame.collect_schema()
-    columns = (
-        _from_text(frame, schema.names())
+    guesses = (
+        types_of_text(frame, schema.names())
         if text
-        else {name: Column(type=_typed(dtype)) for name, dtype in schema.items()}
+        else {name: Guess(Column(type=_typed(dtype))) for name, dtype in schema.items()}
     )
+    columns = {name: guess.column for name, guess in guesses.items()}
     seen = _observe(frame, columns, text)
     count = frame.select(pl.len()).collect().item()
     settled = {name: _settled(name, column, seen[name], count) for name, column in columns.items()}
     sound = tuple(keys) if keys and _identifies(frame, columns, keys, text) else ()
     contract = Contract(columns=settled, keys=sound, rows=Rows(min=min(count, 1)))
-    return Draft(contract, "\n".join(_lines(contract, seen, count, tuple(keys))) + "\n")
+    doubts = {name: guess.doubt for name, guess in guesses.items()}
+    return Draft(contract, "\n".join(_lines(contract, seen, doubts, count, tuple(keys))) + "\n")
 
 
 def _typed(dtype: pl.DataType) -> str:
@@ -76,101 +57,6 @@ def _settled(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> 
     personal = recognised(name, column, facts, rows)
     nullable = bool(facts["missing"]) or rows < ENOUGH
     return column.model_copy(update={"nullable": nullable, "pii": personal and personal[0]})
-
-
-# --- types from text -----------------------------------------------------------------------------
-
-
-def _from_text(frame: pl.LazyFrame, names: Sequence[str]) -> dict[str, Column]:
-    """The first rows rule most types out; what is left is tried on all rows."""
-    fitting = _surviving(frame, _likely(frame.head(HEAD), names))
-    missing = _missing_words(frame, names)
-    return {name: _chosen(fitting[name], missing[name]) for name in names}
-
-
-def _likely(head: pl.LazyFrame, names: Sequence[str]) -> dict[str, list[Column]]:
-    """The candidates that the first values of each column fit.
-
-    All columns are tried as one long one: a thousand small expressions take longer than a few large ones.
-    """
-    numbered = head.select(pl.col(name).alias(str(position)) for position, name in enumerate(names))
-    cells = numbered.collect().unpivot(variable_name="column", value_name="cell").unique()
-    tests = {str(number): _misfits(pl.col("cell"), candidate) for number, candidate in enumerate(CANDIDATES)}
-    counted = cells.select("column", **tests).group_by("column").sum()
-    wrong = {names[int(position)]: counts for position, *counts in counted.iter_rows()}
-    fitting = (
-        [one for one, count in zip(CANDIDATES, wrong.get(name, repeat(0)), strict=False) if count == 0]
-        for name in names
-    )
-    return dict(zip(names, map(_plainest, fitting), strict=True))
-
-
-def _plainest(fitting: list[Column]) -> list[Column]:
-    """Without the numbers that people write, where all are as programs write them: those read the same."""
-    plain = any(one.type == "Float64" and one.decimal is None for one in fitting)
-    return [one for one in fitting if not (plain and one.decimal)] if len(fitting) < len(CANDIDATES) else fitting
-
-
-def _surviving(frame: pl.LazyFrame, candidates: Mapping[str, Sequence[Column]]) -> dict[str, list[Column]]:
-    """The candidates of each column that every value of it fits."""
-    tests = {
-        f"{position}:{number}": _misfits(pl.col(name), candidate).sum()
-        for position, name in enumerate(candidates)
-        for number, candidate in enumerate(candidates[name])
-    }
-    if not tests:
-        return {name: [] for name in candidates}
-    counted = frame.select(**tests).collect().row(0, named=True)
-    return {
-        name: [one for number, one in enumerate(candidates[name]) if counted[f"{position}:{number}"] == 0]
-        for position, name in enumerate(candidates)
-    }
-
-
-def _misfits(raw: pl.Expr, candidate: Column) -> pl.Expr:
-    column = candidate.model_copy(update={"missing": NO_VALUE})
-    cell = present(raw, column)
-    wrong = cell.is_not_null() & parsed(raw, column).is_null()
-    if candidate.type == "Boolean":
-        wrong |= cell.is_in(["0", "1"])  # numbers until somebody says otherwise
-    elif dtype_of(candidate.type).is_numeric():
-        wrong |= cell.str.contains(CODE)
-    return wrong
-
-
-def _missing_words(frame: pl.LazyFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which words for "no value" a column holds; all of its words, when it holds nothing else."""
-    tests = {}
-    for position, name in enumerate(names):
-        cell = pl.col(name).str.strip_chars()
-        tests[f"{position}"] = cell.filter(cell.is_in(list(NO_VALUE))).unique().implode()
-        tests[f"{position}:values"] = (cell.is_not_null() & ~cell.is_in(["", *NO_VALUE])).any()
-    found = frame.select(**tests).collect().row(0, named=True) if tests else {}
-    return {
-        name: tuple(sorted(found[f"{position}"])) if found[f"{position}:values"] else ()
-        for position, name in enumerate(names)
-    }
-
-
-def _chosen(fitting: Sequence[Column], missing: tuple[str, ...]) -> Column:
-    first = fitting[0] if fitting else None
-    ambiguous = first is not None and (_which_day(first, fitting) or _which_mark(first, fitting))
-    nothing = len(fitting) == len(CANDIDATES)
-    if first is None or ambiguous or nothing:
-        return Column(type="String")
-    return first.model_copy(update={"missing": missing})
-
-
-def _which_day(first: Column, fitting: Sequence[Column]) -> bool:
-    """Day first or month first: as long as both fit, nobody knows."""
-    return first.format is not None and len(fitting) > 1
-
-
-def _which_mark(first: Column, fitting: Sequence[Column]) -> bool:
-    """1,234 is a thousand or a little more than one. A whole number by either mark has none, and is the same."""
-    marks = {one.decimal for one in fitting}
-    whole = sum(one.type == "Int64" for one in fitting)
-    return first.decimal is not None and len(marks) > 1 and whole < len(marks)
 
 
 # --- what the rows show --------------------------------------------------------------------------
@@ -219,28 +105,24 @@ def _identifies(frame: pl.LazyFrame, columns: Mapping[str, Column], keys: Sequen
 
 
 def _lines(
-    contract: Contract, seen: Mapping[str, Mapping[str, Any]], rows: int, keys: tuple[str, ...]
+    contract: Contract,
+    seen: Mapping[str, Mapping[str, Any]],
+    doubts: Mapping[str, str],
+    rows: int,
+    keys: tuple[str, ...],
 ) -> Iterator[str]:
     yield f"# A first draft from {rows:,} rows. It holds them to their columns and types; add what you know:"
     yield "#   min, max, values, pattern, unique, unit, description, pii per column, and rules across columns."
     yield "columns:" if contract.columns else "columns: {}"
     for name, column in contract.columns.items():
-        yield f"  {quoted(name)}: {_settings(column)}  # {_remark(name, column, seen[name], rows)}"
+        remark = "; ".join(filter(None, (_remark(name, column, seen[name], rows), doubts[name])))
+        yield f"  {quoted(name)}: {{{settings(column)}}}  # {remark}"
     if contract.keys:
         yield f"keys: [{', '.join(map(quoted, contract.keys))}]  # never missing, never twice"
     elif keys:
         yield f"# keys: [{', '.join(map(quoted, keys))}] was asked for, but some rows lack them or share them"
     yield f"rows: {{min: {contract.rows.min}}}  # fewer rows than this stop the ingest"
     yield "allow_new: false  # a column that is not listed here stops the ingest"
-
-
-def _settings(column: Column) -> str:
-    settings = [f"type: {quoted(column.type)}", f"nullable: {str(column.nullable).lower()}"]
-    settings += [f"missing: [{', '.join(map(quoted, column.missing))}]"] if column.missing else []
-    settings += [f"format: {quoted(column.format)}"] if column.format else []
-    settings += [f"decimal: {quoted(column.decimal)}"] if column.decimal else []
-    settings += [f"pii: {column.pii}"] if column.pii else []
-    return "{" + ", ".join(settings) + "}"
 
 
 def _remark(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> str:
@@ -261,29 +143,3 @@ def _remark(name: str, column: Column, facts: Mapping[str, Any], rows: int) -> s
 def _shown(value: Any) -> str:
     text = f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
     return escaped(text if len(text) <= 40 else text[:37] + "...")
-
-
-def quoted(text: str) -> str:
-    """A text as YAML: plain where it can only be a text, else in double quotes."""
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) and text.lower() not in (
-        "true",
-        "false",
-        "null",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-    ):
-        return text
-    return escaped(json.dumps(text, ensure_ascii=False))
-
-
-def escaped(text: str) -> str:
-    """Characters that a line of YAML cannot hold, written as escapes."""
-    return "".join(one if one.isprintable() else _escape(ord(one)) for one in text)
-
-
-def _escape(code: int) -> str:
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
