@@ -3,6 +3,12 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 from data.planted import clean, found, kinds, only, selected
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import hypergeom
+
+from penstock.data import Context, bench_frames
+from penstock.data.bench.columns import _chance
 
 KNOWN = {"key": ("id",), "time": "at"}
 
@@ -42,6 +48,23 @@ def test_a_rise_of_missing_values_is_a_warning() -> None:
     rows = every(clean(), 10, pl.lit(None), "price")
     assert only(found(rows, clean(seed=1)), "missing").severity == "warn"
     assert only(found(rows, every(clean(seed=1), 10, pl.lit(None), "price")), "missing").severity == "info"
+
+
+@pytest.mark.parametrize(("new", "told"), [(1, False), (2, True), (40, True)])
+def test_a_single_row_without_a_value_may_be_chance(new: int, told: bool) -> None:
+    rows = clean(2000 + new).with_columns(price=pl.when(pl.int_range(pl.len()) >= 2000).then(None).otherwise("price"))
+    before, batch = rows.head(2000), rows.tail(new)
+    report = bench_frames(rows.lazy(), before.lazy(), batch=batch.lazy(), context=Context())
+    findings = [one.what for one in report.findings if one.kind == "missing"]
+    assert findings == (["'price' has no value in 100.0% of the new rows; 0.0% before"] if told else [])
+
+
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 400), st.integers(0, 400))
+def test_the_chance_of_a_rise_is_that_of_the_hypergeometric_distribution(n: int, k: int, m: int, j: int) -> None:
+    found, others = min(k, n), min(j, m)
+    expected = hypergeom.sf(found - 1, n + m, found + others, n)
+    if found / n > others / m:  # what a rise is
+        assert _chance(found, n, found + others, n + m) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_missing_key_is_an_error() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from math import erfc, sqrt
+from math import exp, lgamma
+from sys import float_info
 from typing import Any, cast
 
 import polars as pl
@@ -58,8 +59,12 @@ def missing(facts: Facts) -> Iterator[Finding]:
         severity = _missing_severity(facts, name, share, rise)
         if severity is None:
             continue
-        before = f"; {facts.before.missing_share(name):.1%} before" if rise and facts.before else ""
-        empty = "has no value in any row" if column.missing == rows else f"has no value in {share:.1%} of the rows"
+        before, told, whose = "", share, "the rows"
+        if rise and facts.before:
+            before = f"; {facts.before.missing_share(name):.1%} before"
+            told = facts.batch.missing_share(name)
+            whose = "the rows" if facts.batch is facts.now else "the new rows"
+        empty = "has no value in any row" if column.missing == rows else f"has no value in {told:.1%} of {whose}"
         yield Finding(
             "missing", severity, (name,), f"{name!r} {empty}{before}",
             why="a model learns from gaps as if they were values, and takes a failing source for a fact",
@@ -88,11 +93,28 @@ def _rise(facts: Facts, name: str) -> float | None:
     if before is None or name not in before.columns or not before.height or not batch.height:
         return None
     was, now = before.missing_share(name), batch.missing_share(name)
-    pooled = (before.columns[name].missing + batch.columns[name].missing) / (before.height + batch.height)
-    error = sqrt(pooled * (1 - pooled) * (1 / before.height + 1 / batch.height))
-    if now - was < NOTABLE or not error:
+    if now - was < NOTABLE:
         return None
-    return now - was if erfc((now - was) / error / sqrt(2)) < SURE else None  # two-sided, of a normal number
+    gone, there = batch.columns[name].missing, before.columns[name].missing
+    return now - was if _chance(gone, batch.height, gone + there, batch.height + before.height) < SURE else None
+
+
+def _chance(found: int, drawn: int, marked: int, rows: int) -> float:
+    """How likely so many or more of the `marked` among all rows are among those `drawn` (Fisher's exact test).
+
+    A batch may be a single row, of which a normal number knows nothing.
+    """
+
+    def ways(of: int, take: int) -> float:
+        return lgamma(of + 1) - lgamma(take + 1) - lgamma(of - take + 1)
+
+    total, every = 0.0, ways(rows, drawn)
+    for hits in range(found, min(drawn, marked) + 1):
+        term = exp(ways(marked, hits) + ways(rows - marked, drawn - hits) - every)
+        total += term
+        if term <= total * float_info.epsilon:  # the terms fall from here on
+            break
+    return total
 
 
 def infinite(facts: Facts) -> Iterator[Finding]:

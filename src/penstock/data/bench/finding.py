@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 FORMAT = "penstock.bench/1"
-VERSION = 3  # raised when the same rows would give other findings
+VERSION = 4  # raised when the same rows would give other findings
 ABOUT_TARGET = ("leakage", "overlap", "label_conflict", "mislabelled", "class_balance")
 SEVERITIES = ("error", "warn", "info")
 
