@@ -110,8 +110,10 @@ class _Assembly:
 
 def _seen(one: "Staged", before: File) -> int:
     """How many rows of an input were read before; none of one that was written anew, as far as can be told."""
+    if one.news:
+        return one.again
     seen = int(before.get("rows", 0))
-    if one.news or one.read < seen:
+    if one.read < seen:
         return 0
     if one.input.path and one.input.text:
         begins_alike = digest_file(one.input.path, first=before.get("size", 0)) == before.get("digest")

@@ -33,6 +33,7 @@ class Staged:
 
     read    its rows, all of them
     passed  those of them that do not count, because they are not newer than what is kept
+    again   those of the passed that are kept at the newest watermark, and were given once more
     news    it was asked for what is new only
     """
 
@@ -44,6 +45,7 @@ class Staged:
     examples: Mapping[str, Example] = field(default_factory=dict)
     read: int = 0
     passed: int = 0
+    again: int = 0
     news: bool = False
 
 
@@ -73,6 +75,7 @@ def stage(
         audit.examples,
         read=audit.read,
         passed=audit.passed,
+        again=min(audit.again, newer.kept) if newer else 0,
         news=opened.first.news,
     )
 
@@ -132,7 +135,7 @@ class _Audit:
         self.hint = hint
         self.progress = progress
         self.newer = newer
-        self.read = self.passed = 0
+        self.read = self.passed = self.again = 0
         self.reasons: Counter[str] = Counter()
         self.warnings: Counter[str] = Counter()
         self.examples: dict[str, Example] = {}
@@ -151,6 +154,8 @@ class _Audit:
                 counting = self.newer.of(marked) if self.newer else marked
                 self.read += batch.height
                 self.passed += batch.height - counting.height
+                if self.newer:
+                    self.again += self.newer.level(marked) - self.newer.level(counting)
                 self._note(counting, schema, raw)
                 self.progress(batch.height)
                 yield counting.filter(_FINE).select(self.names)

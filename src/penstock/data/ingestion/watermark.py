@@ -18,11 +18,13 @@ class Newer(NamedTuple):
 
     newest  of the kept watermarks, a series of one value: as a Python value it would lose its nanoseconds
     there   keys of the kept rows at the newest watermark; None where the dataset has no key
+    kept    how many rows are kept at the newest watermark
     """
 
     column: str
     newest: pl.Series
     there: pl.DataFrame | None = None
+    kept: int = 0
 
     @property
     def since(self) -> object:
@@ -38,6 +40,10 @@ class Newer(NamedTuple):
         known = level.join(self.there, on=self.there.columns, how="semi").get_column(ROW)
         return rows.filter(~(mark < newest).fill_null(False) & ~pl.col(ROW).is_in(known.implode()))
 
+    def level(self, rows: pl.DataFrame) -> int:
+        """How many rows are at the newest watermark itself: who is asked for what is after it, or at it, gives them."""
+        return int(rows.select((pl.col(self.column) == pl.lit(self.newest).first()).sum()).item())
+
 
 def newer_than(store: Store, commit: str, column: str, key: Sequence[str]) -> Newer | None:
     """What counts beside the rows of a version; None when it keeps none that has a watermark."""
@@ -45,5 +51,5 @@ def newer_than(store: Store, commit: str, column: str, key: Sequence[str]) -> Ne
     newest = rows.select(pl.col(column).max()).collect().to_series()
     if newest.null_count():
         return None
-    level = rows.filter(pl.col(column) == pl.lit(newest).first()).select(*key).collect() if key else None
-    return Newer(column, newest, level)
+    level = rows.filter(pl.col(column) == pl.lit(newest).first()).select({column, *key}).collect()
+    return Newer(column, newest, level.select(*key) if key else None, level.height)
