@@ -38,6 +38,7 @@ def test_check_ends_with_4_and_says_the_same_in_every_form(shop: Path) -> None:
     good = ["data", "check", shop / "data" / "*.csv", "--dataset", "orders", "-C", shop]
     assert invoke(*good).exit_code == 0
     assert "1  amount: below 0  (first: data/a.csv row 41)" in invoke(*good).stdout
+    assert "40 of 41 rows keep the contract, 1 would be set aside" in invoke(*good).stdout
     (shop / "data" / "b.csv").write_text("id,amount\n1,2\n")
     told, page, machine = invoke(*good), invoke(*good, "--markdown"), invoke(*good, "--json")
     assert [result.exit_code for result in (told, page, machine)] == [4, 4, 4]
@@ -45,6 +46,54 @@ def test_check_ends_with_4_and_says_the_same_in_every_form(shop: Path) -> None:
     assert "| data/b.csv | mail | missing | String | nothing |" in page.stdout
     assert document(machine)["changes"][0]["column"] == "mail"
     assert not any("@" in result.output for result in (told, page, machine))
+
+
+def test_rows_are_shown_as_they_are(shop: Path) -> None:
+    rows = "id,amount,mail,late\n1234567,735.391,m@x.org,true\n2,,m@x.org,false\n"
+    (shop / "data" / "a.csv").write_text(rows)
+    (shop / "penstock.yaml").write_text(PROJECT.replace(", contract: contracts/orders.yaml", ""))
+    invoke("data", "ingest", "-C", shop)
+    lines = [line.split() for line in invoke("data", "show", "orders", "-C", shop).stdout.splitlines()]
+    assert lines[1:] == [["1234567", "735.391", "m@x.org", "true"], ["2", "–", "m@x.org", "false"]]
+
+
+def test_what_is_done_before_a_dataset_breaks_is_told(shop: Path) -> None:
+    (shop / "penstock.yaml").write_text(PROJECT + "    lost: {source: nowhere/*.csv}\n")
+    done = invoke("data", "ingest", "-C", shop)
+    assert (done.exit_code, "no file matches" in done.stderr) == (2, True)
+    assert "40 rows, 1 quarantined  (first ingest)" in done.stdout
+    assert document(invoke("data", "ingest", "-C", shop, "--json"))["exit_code"] == 2
+
+
+def test_a_difference_does_not_name_personal_values(shop: Path) -> None:
+    invoke("data", "ingest", "-C", shop)
+    old = document(invoke("data", "log", "orders", "-C", shop, "--json"))[0]["commit"]
+    (shop / "data" / "a.csv").write_text("id,amount,mail\n" + "".join(f"{n},{n},new@x.org\n" for n in range(400)))
+    invoke("data", "ingest", "-C", shop)
+    found = invoke("data", "diff", f"orders@{old}", "orders", "--distribution", "-C", shop)
+    assert "400 rows" in found.stdout
+    assert "amount" in found.stdout
+    assert "new@x.org" not in found.stdout
+
+
+def test_a_refused_export_leaves_no_tag(shop: Path) -> None:
+    invoke("data", "ingest", "-C", shop)
+    url = f"sqlite:///{shop}/catalog.db"
+    for table, catalog in (("rows", url), ("lab.rows", url), ("lab.rows", "nowhere")):
+        assert invoke("data", "iceberg", "orders", table, "--catalog", catalog, "-C", shop).exit_code in (1, 2)
+    assert [ref["kind"] for ref in document(invoke("data", "branches", "-C", shop, "--json"))] == ["branch"]
+
+
+def test_what_cannot_be_readmitted_says_why(shop: Path) -> None:
+    invoke("data", "ingest", "-C", shop)
+    readmit = ["data", "quarantine", "readmit", "orders", "-C", shop, "--note", "a sign"]
+    lost = invoke(*readmit, "--file", shop / "lost.csv")
+    assert lost.exit_code == 2
+    assert "there is no such file\n  next: correct a file that `penstock data quarantine export` wrote" in lost.stderr
+    (shop / "data" / "a.csv").write_text("id,amount,mail\n1,1,m@x.org\n")
+    invoke("data", "ingest", "-C", shop)
+    none = invoke(*readmit, "--all")
+    assert (none.exit_code, "no row of orders is in quarantine" in none.stderr) == (2, True)
 
 
 def test_rows_go_into_the_quarantine_and_come_back(shop: Path) -> None:

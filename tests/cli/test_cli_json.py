@@ -84,7 +84,7 @@ REFUSALS = {
     "data clone": 2,
     "data iceberg": 1,  # its library is not in the lock
     "data lineage": 2,
-    "data quarantine readmit": 4,
+    "data quarantine readmit": 2,
     "promote": 2,
     "rollback": 2,
 }

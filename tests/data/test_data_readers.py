@@ -43,7 +43,7 @@ def test_a_short_line_lacks_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["3,Ce", "3,Ce\n", "3", '3,"C\ne"\r\n\r\n', '1,"x\ny",z\n3,"C,e"', "3," + "x" * 40_000])
 def test_a_last_line_that_is_too_short_is_a_file_cut_off(tmp_path: Path, end: str) -> None:
     for rows_before in ("1,2,3\n", "1,2,3\n" * 20_000):
-        with pytest.raises(ContractBroken, match=r"the last line has \d cells, the header 3"):
+        with pytest.raises(ContractBroken, match=r"the last line has \d cells?, the header 3"):
             list(read(tmp_path, "a.csv", f"a,b,c\n{rows_before}{end}".encode()))
 
 

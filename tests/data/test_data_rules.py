@@ -125,6 +125,9 @@ def test_a_text_column_that_mostly_does_not_parse_changed_its_type() -> None:
     assert change["change"] == "type changed"
     assert change["found"] == "text such as '2 km'"
     assert head_changes(contract, pl.DataFrame({"a": ["1", "2", "3 km"]})) == []
+    commas = parse_contract("columns: {a: {type: Float64, decimal: ','}}")
+    (change,) = head_changes(commas, pl.DataFrame({"a": ["70.5"]}))
+    assert (change["contract"], change["found"]) == ("Float64 (decimal ',')", "text such as '70.5'")
     assert head_changes(contract, pl.DataFrame({"a": ["", None]}, schema={"a": pl.String})) == []
 
 

@@ -72,7 +72,8 @@ def test_resolve_by_ref_prefix_and_time(two) -> None:
     [
         ("flihgts", "did you mean 'flights'"),
         ("flights@bfore", "did you mean 'before'"),
-        ("flights@1999-01-01", "unknown version"),
+        ("flights@1999-01-01", "flights had no version yet at 1999-01-01"),
+        ("flights@1999-01-01T12:00", "when the first one came"),
         ("flights@2024-99-99", "is not a time"),
         ("flights@abc", "unknown version"),
     ],

@@ -56,7 +56,7 @@ def test_more_rows_than_may_be() -> None:
 def test_uniqueness_tolerates_what_it_says() -> None:
     column = "columns: {{a: {{type: Int64, unique: true, {}}}}}"
     values = [1, 1, *range(2, 100)]
-    twice = ("a is unique", "1 values more than once", "", True)
+    twice = ("a is unique", "1 value more than once", "", True)
     assert faults(column.format("severity: error"), a=values) == [twice]
     assert faults(column.format("severity: error, tolerance: 2%"), a=values) == []
     assert faults(column.format("severity: warn"), a=values) == [(*twice[:3], False)]

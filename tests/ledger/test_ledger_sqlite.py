@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from services import tmpfs
 
-from penstock.errors import Damaged
+from penstock.errors import Damaged, PenstockError
 from penstock.ledger import Cursor, Ledger
 from penstock.ledger.records import utc_now
 
@@ -89,3 +90,16 @@ def test_a_backup_beside_the_log_of_the_file_before_is_not_used(tmp_path: Path) 
         (tmp_path / name).unlink()
     put(ledger, "after")
     assert names(ledger) == {"before", "after"}
+
+
+def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "disk", "2m") as disk:
+        file = disk / "ledger.db"
+        put(Ledger.open(f"sqlite:///{file}"), "first")
+        gc.collect()
+        assert opened(file) == 0  # the log is gone: who reads needs a new one
+        with pytest.raises(OSError, match="No space"):
+            (disk / "rest").write_bytes(bytes(3_000_000))
+        with pytest.raises(PenstockError, match=r"the ledger failed(.|\n)*next: the disk is full"):
+            names(Ledger.open(f"sqlite:///{file}"))
+        gc.collect()

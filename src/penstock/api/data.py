@@ -1,6 +1,6 @@
 """Step 2 under its name: `project.data.history("flights")`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Transferred,
         Verdict,
     )
+    from penstock.pipeline import Benched
     from penstock.stats import Profile
     from penstock.store import Damage, Store, Swept
 
@@ -45,21 +46,27 @@ class DataStep(StepApi):
         *,
         refresh: bool = False,
         progress: "Callable[[Progress], None] | None" = None,
+        on_done: "Callable[[Ingested], None] | None" = None,
     ) -> "tuple[Ingested, ...]":
         """Read what is new in one dataset's source, or in every one's, and search it for what is wrong with it.
 
         `refresh` reads everything again, and calls a source function again whose code is the same. `progress` is
-        told of every batch of rows. ContractBroken also when the search finds what the project file stops at; the
-        version is there all the same.
+        told of every batch of rows, `on_done` of every dataset: the first that breaks its contract ends the call, and
+        those before it have their versions. ContractBroken also when the search finds what the project file stops at;
+        the version is there all the same.
         """
         from penstock.data import ingest
+        from penstock.pipeline import refuse_stopped
 
         work = self._work
-        done = [
-            ingest(work.project, work.ledger, work.store, name, refresh=refresh, progress=progress)
-            for name in self._chosen(dataset)
-        ]
-        return tuple(self._searched(done))
+        found: list[tuple[Ingested, Benched | None]] = []
+        for name in self._chosen(dataset):
+            done = ingest(work.project, work.ledger, work.store, name, refresh=refresh, progress=progress)
+            found.append(self._searched(done))
+            if on_done:
+                on_done(found[-1][0])
+        refuse_stopped(work.project, [benched for _, benched in found if benched])
+        return tuple(done for done, _ in found)
 
     def watch(
         self,
@@ -82,12 +89,16 @@ class DataStep(StepApi):
         watch(self._work, self._chosen(dataset), every=every, on_start=on_start, on_arrival=told)
 
     def _searched_arrival(self, arrival: "Arrival") -> "Arrival":
+        from penstock.pipeline import refuse_stopped
+
         if arrival.done is None:
             return arrival
+        done, benched = self._searched(arrival.done)
         try:
-            return replace(arrival, done=next(self._searched([arrival.done])))
+            refuse_stopped(self._work.project, [benched] if benched else [])
         except ContractBroken as error:
             return replace(arrival, error=error)
+        return replace(arrival, done=done)
 
     def _chosen(self, dataset: str | None) -> list[str]:
         names = self._work.project.config.data.datasets
@@ -95,21 +106,16 @@ class DataStep(StepApi):
             raise UsageError.unknown("dataset", dataset, names)
         return [dataset] if dataset else list(names)
 
-    def _searched(self, done: "Sequence[Ingested]") -> "Iterator[Ingested]":
+    def _searched(self, done: "Ingested") -> "tuple[Ingested, Benched | None]":
         """What was ingested, with what the bench warns of."""
-        from penstock.pipeline import bench, is_benched, refuse_stopped
+        from penstock.pipeline import bench, is_benched
 
         work = self._work
-        searched = [one for one in done if is_benched(work.project, one.dataset)]
-        found = {one.dataset: bench(work.project, work.ledger, work.store, one.dataset, one.commit) for one in searched}
-        refuse_stopped(work.project, list(found.values()))
-        for one in done:
-            searched_now = found.get(one.dataset)
-            if searched_now is None:
-                yield one
-                continue
-            findings = [asdict(finding) for finding in searched_now.findings.serious]
-            yield replace(one, findings=findings, told_before=one.skipped and searched_now.cached)
+        if not is_benched(work.project, done.dataset):
+            return done, None
+        found = bench(work.project, work.ledger, work.store, done.dataset, done.commit)
+        findings = [asdict(finding) for finding in found.findings.serious]
+        return replace(done, findings=findings, told_before=done.skipped and found.cached), found
 
     def bench(self, reference: str, *, against: str | None = None, depth: str = "full") -> "BenchReport":
         """Search a version for what is wrong with it, beside `against`, or the version before it if there is one.
@@ -174,10 +180,14 @@ class DataStep(StepApi):
         from penstock.data import export_iceberg
         from penstock.data.versions.iceberg import tag_name
 
-        version = self.tag(reference, tag_name(self.version(reference).commit))
-        done = export_iceberg(self._work.store, version.commit, table, catalog, warehouse=warehouse)
+        commit = self.version(reference).commit
+
+        def keep() -> None:
+            self.tag(reference, tag_name(commit))
+
+        done = export_iceberg(self._work.store, commit, table, catalog, warehouse=warehouse, before=keep)
         with self._work.ledger.write() as transaction:
-            payload = {"commit": version.commit, "table": table}
+            payload = {"commit": commit, "table": table}
             transaction.audit("data.iceberg", table, actor=self._work.actor, payload=payload)
         return done
 
@@ -196,13 +206,15 @@ class DataStep(StepApi):
         """What changed between two versions: columns, parts, rows by `key` or the key of the contract.
 
         Of columns also what it means for whoever reads them: contract, features, requests, models. With
-        `distribution` every row of both is read, and how far each column has shifted is told too.
+        `distribution` every row of both is read, and how far each column without personal data has shifted is told too.
         """
         from penstock.data import History, diff, downstream
+        from penstock.data.bench.context import private_columns
 
         work = self._work
         old, new = self.version(before), self.version(after)
-        found = diff(work.store, old.commit, new.commit, key=key, distribution=distribution)
+        private = {*private_columns(work.project, old.dataset), *private_columns(work.project, new.dataset)}
+        found = diff(work.store, old.commit, new.commit, key=key, distribution=distribution, private=private)
         changes = [(str(change["column"]), str(change["change"])) for change in found.schema]
         history = History(work.ledger, work.store)
         return replace(found, downstream=downstream(work.project, history, new.dataset, changes))

@@ -68,9 +68,15 @@ def ingest(
 
     def read() -> object:
         with Shown(quiet=as_json) as progress:
-            return project_at(where, environment).data.ingest(dataset, refresh=refresh, progress=progress)
 
-    answer(read, _ingested, as_json)
+            def tell(one: object) -> None:
+                progress.close()
+                _ingested([one])
+
+            data = project_at(where, environment).data
+            return data.ingest(dataset, refresh=refresh, progress=progress, on_done=None if as_json else tell)
+
+    answer(read, lambda _: None, as_json)
 
 
 @app.command()
@@ -209,4 +215,5 @@ def _verdict(verdict: Any) -> None:
     for reason, count in verdict.warnings.items():
         say(f"  {count:,}  {reason}  (warns)")
     verdict.refuse()
-    typer.secho(f"{verdict.rows:,} rows keep the contract, {verdict.bad_rows:,} would be set aside", fg="green")
+    kept = f"{verdict.rows - verdict.bad_rows:,} of {counted(verdict.rows, 'row')} keep the contract"
+    typer.secho(f"{kept}, {verdict.bad_rows:,} would be set aside", fg="green")

@@ -50,7 +50,9 @@ def _row(column: "Column") -> list[object]:
     from penstock.stats import NumericColumn, missing_rate
 
     spread = _numbers(column) if isinstance(column, NumericColumn) else ["", "", "", _levels(column)]
-    return [f"{missing_rate(column):.1%}", f"{column.distinct.count:,}", *spread]
+    # an estimate does not know that there cannot be more values than rows that have one
+    different = min(column.distinct.count, column.rows - column.nulls)
+    return [f"{missing_rate(column):.1%}", f"{different:,}", *spread]
 
 
 def _numbers(column: "NumericColumn") -> list[object]:

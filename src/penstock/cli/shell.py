@@ -31,6 +31,7 @@ At = Annotated[datetime | None, typer.Option("--at", help="Look as of this time 
 
 HERE = Path()
 HELP = {
+    errno.ENOENT: "put it back, or correct its name; then run the command again",
     errno.EACCES: "see who owns it (ls -ld) and who you are (id)",
     errno.EPERM: "see who owns it (ls -ld) and who you are (id)",
     errno.ENOTDIR: "a file stands where a directory is needed: move it away",
@@ -221,11 +222,20 @@ def table(columns: list[str], rows: list[list[object]], *, title: str = "", empt
 
 
 def show_rows(rows: Any) -> None:
-    """Rows as a table; a text as it is."""
+    """Rows as a table, their values as they are; a text as it is."""
     if isinstance(rows, str):
         say(rows)
         return
-    table(rows.columns, [list(row) for row in rows.rows()])
+    table(rows.columns, [[_exact(value) for value in row] for row in rows.rows()])
+
+
+def _exact(value: object) -> object:
+    """A value of a row: no digit is rounded away, and no mark is set into a number that somebody may look for."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(str(_exact(one)) for one in value)
+    return value if value is None else str(value)
 
 
 def _coloured(text: str) -> str:

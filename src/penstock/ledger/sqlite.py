@@ -1,6 +1,7 @@
 """The ledger in an SQLite file, in WAL mode: readers never wait, writers take turns."""
 
 import os
+import shutil
 import sqlite3
 import time
 import weakref
@@ -15,6 +16,7 @@ from penstock.ledger.tables import REVISION
 
 _TABLES = Path(__file__).parent / "migrations" / "sqlite.sql"
 _NOWHERE = (0, 0)
+_PAGE = 4096  # bytes: less room than that holds no page of the log
 _TAKEN = {"SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"}
 
 
@@ -82,7 +84,8 @@ class SqliteDatabase(Database):
             self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"no ledger can be made here: {error.strerror}"
-            raise PenstockError(what, where=str(self.file), hint=f"ls -ld {self.file.parent}") from error
+            there = next(parent for parent in self.file.parents if parent.exists())
+            raise PenstockError(what, where=str(self.file), hint=f"ls -ld {there}") from error
         with closing(self.connect()) as connection:
             self._use_wal(connection)
         if not self._make_tables() and self.revision() != REVISION:
@@ -193,6 +196,14 @@ def _restoring(file: Path) -> str:
     return f"stop every penstock process, rm -f {file.name}-wal {file.name}-shm, then put a backup in its place"
 
 
+def _is_full(file: Path) -> bool:
+    """Whether no page is left where the database is."""
+    try:
+        return shutil.disk_usage(file.parent).free < _PAGE
+    except OSError:
+        return False
+
+
 def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
     name = getattr(error, "sqlite_errorname", "")
     if name in _TAKEN:
@@ -204,4 +215,6 @@ def _explain(error: sqlite3.Error, file: Path) -> PenstockError:
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return Damaged("the file is not a whole SQLite database", where=str(file), hint=_restoring(file))
     hint = f"ls -ld {file}" if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) else None
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")) and _is_full(file):
+        hint = "the disk is full, and SQLite needs some of it to read too: make room and run the same command again"
     return PenstockError(f"the ledger failed: {error}", where=str(file), hint=hint)

@@ -8,6 +8,7 @@ from penstock.data.bench.finding import ColumnSummary, Finding
 
 NOW, BEFORE, BAD = "#1f6feb", "#aab4c0", "#b3261e"
 WIDEST = 40  # columns in the picture of what is missing
+SHARE = ".2~%"  # 0.25%, 5%, 50%
 
 Picture = dict[str, Any]
 
@@ -29,7 +30,7 @@ def missing_picture(columns: Sequence[ColumnSummary]) -> Picture | None:
     if any(one.missing_before is not None for one in shown):
         traces.insert(0, _bars(names, [one.missing_before or 0 for one in shown], "before", BEFORE, lying=True))
     layout = _layout(height=110 + 26 * len(shown), margin_left=130)
-    return {"data": traces, "layout": {**layout, "xaxis": {"tickformat": ".0%", "rangemode": "tozero"}}}
+    return {"data": traces, "layout": {**layout, "xaxis": {"tickformat": SHARE, "rangemode": "tozero"}}}
 
 
 def _shift(evidence: Mapping[str, Any]) -> Picture | None:
@@ -42,7 +43,8 @@ def _shift(evidence: Mapping[str, Any]) -> Picture | None:
     else:
         return None
     traces = [_bars(places, found["before"], "before", BEFORE), _bars(places, found["now"], "now", NOW)]
-    return {"data": traces, "layout": {**_layout(), "yaxis": {"tickformat": ".0%", "title": {"text": "share of rows"}}}}
+    axis = {"tickformat": SHARE, "title": {"text": "share of rows"}}
+    return {"data": traces, "layout": {**_layout(), "yaxis": axis}}
 
 
 def _outlier(evidence: Mapping[str, Any]) -> Picture | None:

@@ -43,8 +43,14 @@ def head_changes(contract: Contract, head: pl.DataFrame) -> list[Change]:
                 parsed(pl.col(name), column).is_null() & present(pl.col(name), column).is_not_null()
             ).item(0, name)
             shown = contract.shown(name, repr(example[:40]))
-            changes.append(_change(name, "type changed", column.type, f"text such as {shown}"))
+            changes.append(_change(name, "type changed", _as_written(column), f"text such as {shown}"))
     return changes
+
+
+def _as_written(column: Column) -> str:
+    """The type, and how its values are written where that is not as programs write them: 70.5 is none with commas."""
+    said = [f"{name} {value!r}" for name, value in (("decimal", column.decimal), ("format", column.format)) if value]
+    return f"{column.type} ({', '.join(said)})" if said else column.type
 
 
 def _change(column: str, change: str, contract: str, found: str) -> Change:

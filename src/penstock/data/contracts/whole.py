@@ -68,7 +68,7 @@ def _duplicates(good: pl.LazyFrame, names: tuple[str, ...], contract: Contract, 
     example = ", ".join(f"{name}={contract.shown(name, value)}" for name, value in pairs)
     yield Fault(
         _unique(names),
-        f"{found.keys:,} values more than once",
+        f"{found.keys:,} value{'s' * (found.keys != 1)} more than once",
         example=f"{example} ({found.times} times)",
         rows=found.rows,
         fatal=only is None or only.severity != "warn",

@@ -89,8 +89,11 @@ def as_export(rows: pl.LazyFrame, suffix: str) -> pl.LazyFrame:
 def read_corrected(path: Path, names: list[str]) -> pl.DataFrame:
     """Rows of an exported file that somebody corrected: `names` as texts, `__file__` and `__row__`.
 
-    UsageError when columns lack or a row stands there twice.
+    UsageError when there is no such file, columns lack or a row stands there twice.
     """
+    if not path.exists():
+        hint = "correct a file that `penstock data quarantine export` wrote"
+        raise UsageError("there is no such file", where=str(path), hint=hint)
     try:
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else _texts(path)
     except pl.exceptions.PolarsError as error:

@@ -105,6 +105,8 @@ def readmit(
     if not note.strip():
         raise UsageError("a readmission needs a note", hint="say with --note why these rows are good")
     known = _known(project, ledger, store, dataset)
+    if not known.aside.rows:
+        raise UsageError(f"no row of {dataset} is in quarantine", hint="penstock data quarantine list")
     contract = named_contract(project, dataset) if project.config.data.datasets[dataset].contract else None
     contract = contract or contract_of(known.good)
     _refuse_other_columns(contract, known.good, dataset)

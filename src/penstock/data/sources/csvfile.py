@@ -153,13 +153,17 @@ def wrong_line(file: Csv) -> str | None:
         try:
             for row in reader:
                 if len(row) > len(file.header):
-                    return f"line {reader.line_num} has {len(row)} cells, the header {len(file.header)}"
+                    return f"line {reader.line_num} has {_cells_in(len(row))}, the header {len(file.header)}"
                 begun, ended = ended + 1, reader.line_num
         except csv.Error as error:
             return f"line {reader.line_num}: {error}"
     if _quotes(file.path) % 2:
         return f"a cell that begins with a quote in line {begun} does not end"
     return None
+
+
+def _cells_in(number: int) -> str:
+    return f"{number:,} cell" + ("" if number == 1 else "s")
 
 
 def _quotes(path: Path) -> int:
@@ -180,7 +184,7 @@ def cut_off(file: Csv) -> str | None:
         return None
     *before, last = (len(row) for row in _cells("\n".join(lines[-begins[-1] :]), file.delimiter) if row)
     if last < len(file.header) and before[-1:] != [last]:
-        return f"the last line has {last} cells, the header {len(file.header)}"
+        return f"the last line has {_cells_in(last)}, the header {len(file.header)}"
     return None
 
 

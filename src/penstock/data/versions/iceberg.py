@@ -4,7 +4,7 @@ No row is copied: the table names the parts in the store, which a tag keeps from
 store can be read, and is not written to: the next export makes it what the exported version is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,21 @@ class Exported:
     replaced: bool
 
 
-def export_iceberg(store: Store, commit: str, table: str, catalog: str, *, warehouse: str | None = None) -> Exported:
+def export_iceberg(
+    store: Store,
+    commit: str,
+    table: str,
+    catalog: str,
+    *,
+    warehouse: str | None = None,
+    before: Callable[[], object] = lambda: None,
+) -> Exported:
     """Make an Iceberg table what a version is, in one transaction of its catalog.
 
     `table` is NAMESPACE.TABLE. `catalog` is a name that PyIceberg's configuration knows, or the URL of an SQL
     database, which then needs a `warehouse`, the directory or URL where metadata go. MissingExtra without PyIceberg;
-    UsageError for types that Iceberg has no equal for.
+    UsageError for types that Iceberg has no equal for. `before` is called once the catalog is open and nothing is
+    written yet.
     """
     manifest = store.manifest(commit)
     _refuse(manifest)
@@ -39,8 +48,10 @@ def export_iceberg(store: Store, commit: str, table: str, catalog: str, *, wareh
         raise UsageError(f"{table!r} is no name of an Iceberg table", expected="NAMESPACE.TABLE")
     paths = [f"file://{store.path(part.digest).resolve()}" for part in manifest.parts]
     try:
-        return _export(_catalog(catalog, warehouse), table, commit, manifest, paths)
-    except (UsageError, MissingExtra):
+        opened = _catalog(catalog, warehouse)
+        before()
+        return _export(opened, table, commit, manifest, paths)
+    except PenstockError:
         raise
     except Exception as error:
         raise PenstockError(f"the Iceberg catalog refused: {str(error).splitlines()[0]}", where=catalog) from error

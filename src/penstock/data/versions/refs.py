@@ -5,7 +5,7 @@ What a version holds is in the store; that it exists, who points to it and since
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -122,10 +122,19 @@ def publish_derived(
     return version
 
 
-def diff(store: Store, before: str, after: str, *, key: Sequence[str] = (), distribution: bool = False) -> "Diff":
+def diff(
+    store: Store,
+    before: str,
+    after: str,
+    *,
+    key: Sequence[str] = (),
+    distribution: bool = False,
+    private: Collection[str] = (),
+) -> "Diff":
     """What changed between two commits: schema, parts, rows, and with `distribution` how far each column has shifted.
 
-    Rows are matched by `key`, or by the key that the dataset had when it was ingested.
+    Rows are matched by `key`, or by the key that the dataset had when it was ingested. How `private` columns have
+    shifted is not told.
     """
     from penstock.data.versions.comparison import compare
 
@@ -134,4 +143,4 @@ def diff(store: Store, before: str, after: str, *, key: Sequence[str] = (), dist
         return found
     from penstock.data.versions.distribution import distribution as shifted
 
-    return replace(found, shifts=shifted(store, before, after))
+    return replace(found, shifts=shifted(store, before, after, private))

@@ -60,7 +60,12 @@ def _by_time(reader: Reader, dataset: str, text: str, branch: str) -> Version | 
     if len(text) == len("2026-03-31"):
         moment = moment.replace(hour=23, minute=59, second=59, microsecond=999999)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return next((version for at, version in _publications(reader, dataset, branch) if at <= moment), None)
+    published = _publications(reader, dataset, branch)
+    if published and moment < published[-1][0]:
+        what = f"{dataset} had no version yet at {text}"
+        expected = f"{published[-1][0]:%Y-%m-%d}, when the first one came, or later"
+        raise UsageError(what, expected=expected, hint=f"penstock data log {dataset}")
+    return next((version for at, version in published if at <= moment), None)
 
 
 def _publications(reader: Reader, dataset: str, branch: str) -> list[tuple[datetime, Version]]:
