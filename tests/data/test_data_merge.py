@@ -54,6 +54,19 @@ def test_a_branch_that_is_ahead_is_a_fast_forward(flights) -> None:
     assert [entry.action for entry in main.audit.log()][-1] == "data.merge"
 
 
+def test_a_branch_that_is_behind_has_nothing_to_bring(flights) -> None:
+    lab = flights("1,2,AA\n", settings=", mode: append, key: id")
+    ingested(on(lab, "main"))
+    add(lab, "b", "2,2,AA\n")
+    theirs = ingested(on(lab, "work"))
+    main = on(lab, "main")
+    main.data.merge("work")
+    add(lab, "c", "3,2,AA\n")
+    ours = ingested(main)
+    assert [(one.how, one.commit, one.other) for one in main.data.merge("work")] == [("up to date", ours, theirs)]
+    assert main.data.version("flights").commit == ours
+
+
 def test_branches_that_both_appended_become_one_version_with_both_as_parents(diverged) -> None:
     lab, ours, theirs = diverged
     main = on(lab, "main")

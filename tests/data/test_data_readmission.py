@@ -118,8 +118,10 @@ def test_who_and_why_are_on_record(aside) -> None:
     with aside.ledger.read() as reader:
         (entry,) = reader.find(AuditEntry, action="data.readmit")
         edges = {edge.source for edge in reader.find(Edge, target=node("data", done.commit))}
+        left = [edge.source for edge in reader.find(Edge, target=node("data", aside.head("flights.quarantine").commit))]
     assert (entry.actor, entry.reason, entry.payload["rows"]) == ("ada", "they are right", 1)
     assert edges == {node("data", quarantine), node("data", before)}
+    assert left == [node("data", done.commit)]
 
 
 def test_values_that_had_types_come_back_as_they_were(aside) -> None:

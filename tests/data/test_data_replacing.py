@@ -66,6 +66,12 @@ def test_files_of_one_ingest_count_in_their_order(upserting) -> None:
     assert (back(upserting).superseded, table(upserting)) == (1, [(1, 0, -3), (2, 0, 20)])
 
 
+@pytest.mark.parametrize("rows", [[(1, 0, 10), (1, 0, -3)], [(1, 0, -3), (1, 0, 10)]])
+def test_of_one_file_the_row_that_is_there_stays(upserting, rows) -> None:
+    came(upserting, "a", *rows)
+    assert (back(upserting).superseded, table(upserting)) == (1, [(1, 0, 10)])
+
+
 def test_a_file_that_is_written_over(upserting) -> None:
     came(upserting, "a", (1, 0, 10), (2, 0, 20))
     came(upserting, "a", (1, 0, -3), (2, 0, 20), (3, 0, 30))

@@ -66,5 +66,13 @@ def test_hashes_do_not_change_from_version_to_version():
     }
 
 
+def test_up_to_256_are_kept_one_by_one():
+    """A form that depends on nothing but the values: stored profiles of the same rows are the same."""
+    most, more = numbers(np.arange(256.0)), numbers(np.arange(257.0))
+    assert (len(most.hashes), most.ranks, most.count) == (256, b"", 256)
+    assert (more.hashes, len(more.ranks)) == ((), 2048)
+    assert numbers(np.arange(200.0)).merge(numbers(np.arange(100.0, 257.0))) == more
+
+
 def test_nothing_is_no_value():
     assert numbers(np.empty(0)).count == texts(pl.Series([], dtype=pl.String)).count == Distinct().count == 0

@@ -8,7 +8,7 @@ on nothing but the value: a profile of last year merges with today's.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from math import inf, log, sqrt
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -137,10 +137,13 @@ def _ranks(hashes: Hashes) -> Ranks:
 
 
 def _estimate(ranks: Ranks) -> float:
-    """Ertl 2017, "New cardinality estimation algorithms for HyperLogLog sketches", algorithm 6: no bias to correct."""
+    """Ertl 2017, "New cardinality estimation algorithms for HyperLogLog sketches", algorithm 6: no bias to correct.
+
+    Without its correction for registers at their limit, which takes 2^53 values.
+    """
     counts = np.bincount(ranks, minlength=RANK_BITS + 1).tolist()
-    z = REGISTERS * _tau(1 - counts[RANK_BITS] / REGISTERS)
-    for count in counts[RANK_BITS - 1 : 0 : -1]:
+    z = 0.0
+    for count in counts[RANK_BITS:0:-1]:
         z = (z + count) / 2
     z += REGISTERS * _sigma(counts[0] / REGISTERS)
     return REGISTERS * REGISTERS / (2 * log(2) * z)
@@ -155,16 +158,6 @@ def _sigma(x: float) -> float:
         z += x * y
         y += y
     return z
-
-
-def _tau(x: float) -> float:
-    if x in (0, 1):
-        return 0.0
-    before, z, y = -1.0, 1 - x, 1.0
-    while z != before:
-        x, before, y = sqrt(x), z, y / 2
-        z -= (1 - x) ** 2 * y
-    return z / 3
 
 
 def _parts(rows: int) -> Iterator[slice]:
