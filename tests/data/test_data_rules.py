@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from penstock.data import check, parse_contract
 from penstock.data.contracts.contract import Column, Contract
-from penstock.data.contracts.rules import annotated
+from penstock.data.contracts.rules import annotated, fatal, told
 from penstock.data.contracts.schema import head_changes, schema_changes
 from penstock.data.contracts.whole import stale
 
@@ -182,6 +182,25 @@ def test_what_is_tolerated() -> None:
     assert counted("{type: Int64, max: 197, severity: error, tolerance: 0.5%}", values)[2:] == (2, 1)
     assert counted("{type: Int64, max: 198, severity: warn, tolerance: 0.005}", values)[1] == {}
     assert counted("{type: Int64, max: 197, severity: warn, tolerance: 0.005}", values)[1] == {"a: above 197": 2}
+
+
+def test_what_cannot_be_read_stops_only_where_the_column_stops() -> None:
+    texts = pl.DataFrame({"a": ["x", "1"]})
+    for severity, broken in (("warn", 0), ("quarantine", 0), ("error", 1)):
+        contract = parse_contract(f"columns: {{a: {{type: Int64, severity: {severity}}}}}")
+        checked = check(contract, texts, text=True)
+        assert (checked.bad_rows, len(checked.broken)) == (1, broken)
+
+
+def test_of_what_was_counted_only_what_is_not_tolerated_stops_or_is_told() -> None:
+    contract = parse_contract("""
+        columns: {a: {type: Int64, max: 1, severity: error, tolerance: 10%}, b: {type: Int64, max: 1, severity: warn}}
+        rules: [{name: r, function: "checks:r", severity: error}]
+    """)
+    counts = {"a: above 1": 2, "b: above 1": 5, "r": 1, "id is unique": 9}
+    assert fatal(contract, counts, 10) == {"a: above 1": 2, "r": 1}
+    assert fatal(contract, counts, 20) == {"r": 1}
+    assert told(contract, counts, 10) == {"b: above 1": 5}
 
 
 def test_a_row_that_cannot_be_kept_is_set_aside_though_the_column_only_warns() -> None:

@@ -321,6 +321,19 @@ def test_profiles_of_different_references_do_not_add():
             one.merge(other)
 
 
+def test_columns_of_different_kinds_do_not_add():
+    profiles = [Profile.build(pl.DataFrame({"x": values})) for values in ([1.0], ["a"])]
+    for one, other in (profiles, profiles[::-1]):
+        with pytest.raises(ValueError, match="different kinds of column"):
+            one.merge(other)
+    with pytest.raises(ValueError, match="different columns"):
+        profiles[0].merge(Profile(0, {}))
+
+
+def test_nothing_does_not_deviate():
+    assert Profile.build(pl.DataFrame({"x": []}, schema={"x": pl.Float64})).columns["x"].moments.deviation == 0
+
+
 def test_moments_that_overflow_survive_json():
     profile = Profile.build(pl.DataFrame({"x": [1e308, -1e308, sys.float_info.max]}))
     again = Profile.from_json(json.loads(canonical_json(profile.to_json())))

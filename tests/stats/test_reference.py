@@ -111,6 +111,11 @@ def test_bins_fit_what_they_were_made_from(large):
     assert all(fits(column) for name, column in Profile.build(large).columns.items() if name not in ("id", "row"))
 
 
+def test_bins_fit_columns_without_a_value():
+    nothing = pl.DataFrame({"x": [None] * 3, "s": [None] * 3}, schema={"x": pl.Float64, "s": pl.String})
+    assert all(fits(column) for column in Profile.build(nothing).columns.values())
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

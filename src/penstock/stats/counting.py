@@ -16,9 +16,7 @@ LONGEST_LEVEL = 100  # characters; longer texts that begin alike are one level
 
 def counted(series: pl.Series, like: Column) -> Column:
     """Rows on the bins or levels of `like`. UsageError for another kind of column."""
-    if series.dtype == pl.Null:
-        series = series.cast(pl.Float64 if like.kind == "numeric" else pl.String)
-    elif not _same_kind(series.dtype, like):
+    if series.dtype != pl.Null and not _same_kind(series.dtype, like):
         what = f"column {series.name!r} is {series.dtype} and cannot be counted on its reference"
         raise UsageError(what, expected=_expected(like))
     return _numeric(series, like) if isinstance(like, NumericColumn) else _levels(series, like)
