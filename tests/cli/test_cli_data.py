@@ -76,6 +76,24 @@ def test_a_difference_does_not_name_personal_values(shop: Path) -> None:
     assert "new@x.org" not in found.stdout
 
 
+def test_a_dataset_without_a_version_is_known(shop: Path) -> None:
+    shown = invoke("data", "show", "orders", "-C", shop)
+    assert (shown.exit_code, shown.stderr) == (
+        2,
+        "error: orders has no version here yet\n  next: penstock data ingest orders\n",
+    )
+    assert invoke("data", "log", "orders", "-C", shop).stdout == "it has no version here yet\n"
+    assert "unknown dataset 'order'" in invoke("data", "show", "order", "-C", shop).stderr
+
+
+def test_a_mistake_in_a_contract_is_told_with_its_place_in_the_project(shop: Path) -> None:
+    (shop / "contracts" / "orders.yaml").write_text("columns: {id: {typ: Int64}, amount: {type: Float}}\n")
+    told = invoke("data", "ingest", "-C", shop).stderr
+    assert "contracts/orders.yaml:1:16: unknown key 'typ'" in told
+    assert "contracts/orders.yaml:1:44: unknown type 'Float'" in told
+    assert "next: correct contracts/orders.yaml" in told
+
+
 def test_a_refused_export_leaves_no_tag(shop: Path) -> None:
     invoke("data", "ingest", "-C", shop)
     url = f"sqlite:///{shop}/catalog.db"

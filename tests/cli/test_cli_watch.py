@@ -24,7 +24,7 @@ def line(process: "subprocess.Popen[str]") -> str:
 def test_it_tells_what_arrived_and_ends_well(root: Path, number: signal.Signals) -> None:
     child = start("data", "watch", "-C", root, "--every", "200ms")
     assert line(child) == "looking every 200ms\n"
-    assert line(child).endswith("1 rows  (first ingest)\n")
+    assert line(child).endswith("1 row  (first ingest)\n")
     (root / "b.csv").write_text("id\n2,3\n")
     assert "b.csv: cannot be read: line 2 has 2 cells, the header 1" in line(child)
     line(child)  # what to do next

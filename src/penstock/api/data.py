@@ -160,8 +160,19 @@ class DataStep(StepApi):
         """The version that `flights`, `flights@TAG` or `flights@COMMIT` names."""
         from penstock.data import resolve
 
+        dataset = reference.partition("@")[0]
         with self._work.ledger.read() as reader:
+            if not reader.find(Ref, dataset=dataset, limit=1):
+                self._refuse_unborn(dataset)
             return resolve(reader, reference, self._work.project.branch)
+
+    def _refuse_unborn(self, dataset: str) -> None:
+        """UsageError when the project file has a dataset or transform that nobody made a version of here."""
+        data = self._work.project.config.data
+        made = f"penstock data ingest {dataset}" if dataset in data.datasets else "penstock run"
+        if dataset in data.datasets or dataset in data.transforms:
+            hint = f"{made}   # or: penstock data pull" if data.remote else made
+            raise UsageError(f"{dataset} has no version here yet", hint=hint)
 
     def show(self, reference: str) -> "pl.LazyFrame":
         """The rows of a version: time travel is `show("flights@3f2a")`. Files come with their `content`."""

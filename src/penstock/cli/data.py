@@ -132,7 +132,7 @@ def _ingested(done: Any) -> None:
     """Each dataset."""
     for one in done:
         quarantined = f", {one.quarantined:,} quarantined" if one.quarantined else ""
-        say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{quarantined}  ({one.why})")
+        say(f"{one.dataset}@{short(one.commit)}  {counted(one.rows, 'row')}{quarantined}  ({one.why})")
         for reason, count in {**one.reasons, **one.warnings, **_counted(one.counts)}.items():
             if count:
                 say(f"  {count:,}  {reason}")

@@ -51,7 +51,7 @@ def log(
 def _versions(found: Any) -> None:
     """A dataset's history."""
     rows = [[short(v.commit), v.rows, v.bytes, when(v.created_at), short(v.content)] for v in found]
-    table(["commit", "rows", "bytes", "created (UTC)", "content"], rows)
+    table(["commit", "rows", "bytes", "created (UTC)", "content"], rows, empty="it has no version here yet")
 
 
 @app.command()
@@ -199,7 +199,7 @@ def tag(
 
 def _version(found: Any) -> None:
     """One version."""
-    say(f"{found.dataset}@{short(found.commit)}, {found.rows:,} rows")
+    say(f"{found.dataset}@{short(found.commit)}, {counted(found.rows, 'row')}")
 
 
 @app.command()
@@ -261,7 +261,7 @@ def _checked_out(done: Any) -> None:
     """Each dataset."""
     for one in done:
         was = "" if one.before == one.commit else f", was at {short(one.before)}" if one.before else ", is new here"
-        say(f"{one.dataset}@{short(one.commit)}  {one.rows:,} rows{was}")
+        say(f"{one.dataset}@{short(one.commit)}  {counted(one.rows, 'row')}{was}")
 
 
 @app.command()

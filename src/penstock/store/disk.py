@@ -42,7 +42,8 @@ def directory_at(path: Path, *, create: bool = False) -> Path:
     if path.exists() and not path.is_dir():
         raise UsageError("not a directory", where=str(path))
     if not path.exists() and not create:
-        raise UsageError("there is no such directory", where=str(path))
+        hint = "see whether the name is right and the disk is mounted"
+        raise UsageError("there is no such directory", where=str(path), hint=hint)
     try:
         make_directory(path)
     except OSError as error:

@@ -62,7 +62,8 @@ def private_columns(project: "ProjectFile", table: str) -> tuple[str, ...]:
     spec = data.datasets.get(table)
     if spec is None or spec.contract is None:
         return ()
-    return tuple(name for name, column in load_contract(project.root / spec.contract).columns.items() if column.pii)
+    contract = load_contract(project.root / spec.contract, spec.contract)
+    return tuple(name for name, column in contract.columns.items() if column.pii)
 
 
 def context_of(project: "ProjectFile", table: str, published: datetime | None = None) -> Context:

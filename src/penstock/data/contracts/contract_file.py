@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ SIDES: tuple[Side, ...] = ("min", "max")
 Fault = tuple[tuple[str | int, ...], str, str | None]
 
 
-def load_contract(path: Path) -> Contract:
-    """Read a contract. ConfigError with every problem and its line."""
+def load_contract(path: Path, name: str | None = None) -> Contract:
+    """Read a contract. ConfigError with every problem and its line, in the file as the project names it."""
+    name = name or path.name
     try:
-        return parse_contract(read_text(path, path.name), path.name)
+        return parse_contract(read_text(path, name), name)
     except FileNotFoundError:
         hint = "take `contract:` out of the dataset, or write the file: `penstock data infer` drafts one"
         raise ConfigError([Problem(str(path), "there is no such contract")], hint=hint) from None
@@ -48,8 +50,18 @@ def _validated(document: Document) -> tuple[Contract | None, list[Problem]]:
     try:
         contract = Contract.model_validate(as_written(document.values))
     except ValidationError as error:
-        return None, [_problem(detail, document) for detail in error.errors(include_url=False)]
+        problems = [_problem(detail, document) for detail in error.errors(include_url=False)]
+        beyond = (fault for name, column in _formed(document.values) for fault in _column_faults(name, column))
+        return None, problems + [Problem(document.where(path), what, expected) for path, what, expected in beyond]
     return contract, [Problem(document.where(path), what, expected) for path, what, expected in _faults(contract)]
+
+
+def _formed(values: Mapping[str, Any]) -> Iterator[tuple[str, Column]]:
+    """The columns whose form is right, in a file that has other mistakes."""
+    columns = values.get("columns")
+    for name, said in columns.items() if isinstance(columns, Mapping) else ():
+        with suppress(ValidationError):
+            yield name, Column.model_validate(as_written(said))
 
 
 def _problem(detail: Any, document: Document) -> Problem:

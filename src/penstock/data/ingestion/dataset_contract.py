@@ -40,7 +40,7 @@ def named_contract(project: ProjectFile, dataset: str) -> Contract:
     if (contract := datasets[dataset].contract) is None:
         hint = f"penstock data infer {dataset} -o contracts/{dataset}.yaml, and name that file there"
         raise UsageError(f"dataset {dataset!r} has no contract", where=where, hint=hint)
-    return _fitted(project, dataset, load_contract(project.root / contract))
+    return _fitted(project, dataset, load_contract(project.root / contract, contract))
 
 
 def _fitted(project: ProjectFile, dataset: str, contract: Contract) -> Contract:
