@@ -140,6 +140,12 @@ def test_the_same_file_twice_is_stored_once_and_comes_back_twice(images: Lab) ->
     assert images.store.scan_packs([pack]).collect().height == 3
 
 
+def test_a_name_that_is_no_text_is_told_with_its_directory(images: Lab) -> None:
+    Path(os.fsdecode(bytes(images.root / "images" / "cat") + b"/\xff.png")).write_bytes(b"cat")
+    with pytest.raises(ContractBroken, match=r"/images: the name is not UTF-8: 'cat/.\.png'"):
+        images.ingest("images")
+
+
 def test_names_that_begin_with_a_dot_are_left_out_and_links_are_followed_to_files_only(images: Lab) -> None:
     images.write("images/.hidden/x.png", b"hidden")
     images.write("images/.DS_Store", b"hidden")

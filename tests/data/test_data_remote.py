@@ -289,6 +289,8 @@ def test_what_cannot_be_done_says_what_to_do(machine, tmp_path) -> None:
     with pytest.raises(UsageError, match="the project has data already"):
         ada.data.clone()
     with pytest.raises(UsageError, match="nothing was pushed there yet"):
+        ada.data.pull()
+    with pytest.raises(UsageError, match="nothing was pushed there yet"):
         machine("bob", str(tmp_path / "remote")).data.clone()
     file = root_of(ada) / "penstock.yaml"
     file.write_text(file.read_text().replace(f"  remote: {tmp_path / 'remote'}\n", ""))

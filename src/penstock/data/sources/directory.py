@@ -115,7 +115,7 @@ def _walked(directory: Path) -> Iterator[tuple[str, int, int, int]]:
                 waiting.append(f"{path}/")
             elif entry.is_file():
                 with suppress(FileNotFoundError):  # gone since its directory was read
-                    yield _named(path), *_stat(entry)
+                    yield _named(path, directory), *_stat(entry)
 
 
 def _entries(directory: Path) -> "list[os.DirEntry[str]]":
@@ -129,10 +129,12 @@ def _stat(entry: "os.DirEntry[str]") -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def _named(path: str) -> str:
+def _named(path: str, directory: Path) -> str:
     try:
         path.encode()
     except UnicodeEncodeError:
         shown = path.encode(errors="surrogateescape").decode(errors="replace")
-        raise ContractBroken(f"the name is not UTF-8: {shown!r}", hint="rename the file") from None
+        raise ContractBroken(
+            f"the name is not UTF-8: {shown!r}", where=str(directory), hint="rename the file"
+        ) from None
     return path

@@ -44,12 +44,13 @@ class Pulled:
 def pull(project: "ProjectFile", ledger: Ledger, store: Store, url: str, *, progress: Listener | None = None) -> Pulled:
     """Bring the project's branch, the tags, and what the lock file pins, up to the other side.
 
-    A branch that the other side has not is where its `main` is. Conflict where both sides have what the other has not:
-    no branch has moved then, and what is there can be merged as `remote/BRANCH`.
+    A branch that the other side has not is where its `main` is. UsageError when nothing was pushed there. Conflict
+    where both sides have what the other has not: no branch has moved then, and what is there can be merged as
+    `remote/BRANCH`.
     """
     remote = Remote.open(url, root=project.root)
     names = {*project.config.data.datasets, *project.config.data.transforms}
-    found = [ref for ref in _refs_of(remote) if ref["dataset"] in names]
+    found = [ref for ref in _pushed_to(remote) if ref["dataset"] in names]
     own = {ref["dataset"] for ref in found if ref["name"] == project.branch}
     wanted = [
         ref
@@ -67,10 +68,7 @@ def clone(
     with ledger.read() as reader:
         if reader.find(Ref, limit=1):
             raise UsageError("the project has data already", hint=f"penstock data pull {url}")
-    wanted = _refs_of(remote)
-    if not wanted:
-        raise UsageError("nothing was pushed there yet", where=remote.url, hint="penstock data push")
-    return _take(project, ledger, store, remote, wanted, progress)
+    return _take(project, ledger, store, remote, _pushed_to(remote), progress)
 
 
 def _take(
@@ -194,9 +192,13 @@ class _Puller:
         return list(found.value["parents"]) if found else []
 
 
-def _refs_of(remote: Remote) -> list[dict[str, Any]]:
+def _pushed_to(remote: Remote) -> list[dict[str, Any]]:
+    """Every ref there. UsageError when there is none: a name may have a slip."""
     found = dict(at_once(remote.read, remote.keys("refs")))
-    return [stored.value for _, stored in sorted(found.items()) if stored]
+    refs = [stored.value for _, stored in sorted(found.items()) if stored]
+    if not refs:
+        raise UsageError("nothing was pushed there yet", where=remote.url, hint="penstock data push")
+    return refs
 
 
 def _publish(tx: Transaction, dataset: str, commit: str, branch: str) -> None:
