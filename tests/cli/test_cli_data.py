@@ -105,9 +105,10 @@ def test_a_refused_export_leaves_no_tag(shop: Path) -> None:
 def test_what_cannot_be_readmitted_says_why(shop: Path) -> None:
     invoke("data", "ingest", "-C", shop)
     readmit = ["data", "quarantine", "readmit", "orders", "-C", shop, "--note", "a sign"]
-    lost = invoke(*readmit, "--file", shop / "lost.csv")
-    assert lost.exit_code == 2
-    assert "there is no such file\n  next: correct a file that `penstock data quarantine export` wrote" in lost.stderr
+    for path in (shop / "lost.csv", shop / "data"):
+        lost = invoke(*readmit, "--file", path)
+        assert lost.exit_code == 2
+        assert "there is no such file\n  next: correct a file that `penstock data quarantine export` wrote" in lost.stderr
     (shop / "data" / "a.csv").write_text("id,amount,mail\n1,1,m@x.org\n")
     invoke("data", "ingest", "-C", shop)
     none = invoke(*readmit, "--all")

@@ -91,7 +91,7 @@ def read_corrected(path: Path, names: list[str]) -> pl.DataFrame:
 
     UsageError when there is no such file, columns lack or a row stands there twice.
     """
-    if not path.exists():
+    if not path.is_file():
         hint = "correct a file that `penstock data quarantine export` wrote"
         raise UsageError("there is no such file", where=str(path), hint=hint)
     try:
