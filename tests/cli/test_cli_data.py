@@ -108,7 +108,7 @@ def test_what_cannot_be_readmitted_says_why(shop: Path) -> None:
     for path in (shop / "lost.csv", shop / "data"):
         lost = invoke(*readmit, "--file", path)
         assert lost.exit_code == 2
-        assert "there is no such file\n  next: correct a file that `penstock data quarantine export` wrote" in lost.stderr
+        assert "there is no such file\n  next: correct a file that `penstock data quarantine" in lost.stderr
     (shop / "data" / "a.csv").write_text("id,amount,mail\n1,1,m@x.org\n")
     invoke("data", "ingest", "-C", shop)
     none = invoke(*readmit, "--all")
