@@ -41,6 +41,10 @@ def test_gaps_texts_and_values_without_order_can_know_it_too() -> None:
     assert leaks(rows) == {"gap": "error", "word": "error", "even": "error"}
 
 
+def test_a_target_of_texts_that_should_be_numbers_is_foretold_by_nothing() -> None:
+    assert leaks(clean().with_columns(y="shop"), task="regression") == {}
+
+
 def test_one_of_several_classes_and_numbers() -> None:
     rows = clean().with_columns(
         y=pl.col("shop"), code=pl.col("shop").replace_strict({"north": 1, "south": 2, "west": 3})

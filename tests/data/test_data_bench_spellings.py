@@ -35,6 +35,15 @@ def test_rare_ones_are_told_and_do_not_warn() -> None:
     assert sorted(selected(rows, finding)["shop"]) == ["dE ", "de", "de", "fr"]
 
 
+@pytest.mark.parametrize(
+    ("known", "severity"),
+    [({"request": ("size",)}, "info"), ({"request": ("size",), "target": "shop"}, "warn"), ({}, "warn")],
+)
+def test_spellings_warn_where_a_model_learns_from_the_column(known: dict[str, object], severity: str) -> None:
+    rows = with_shops([*COUNTRIES, *["de"] * 50])
+    assert [one.severity for one in found(rows, **known) if one.kind == "category"] == [severity]
+
+
 def test_spellings_that_look_the_same_are_shown_by_their_characters() -> None:
     finding = only(found(with_shops(["Café"] * 900 + ["Cafe\u0301"] * 50 + ["Bar"] * 50)), "category")
     assert "'Café' (900 rows), 'Cafe\\u0301' (50 rows)" in finding.what

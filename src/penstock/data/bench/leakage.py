@@ -32,7 +32,7 @@ def proxies(facts: Facts) -> Iterator[Finding]:
     if facts.target is None:
         return
     task, sample = facts.context.task or "regression", _labelled(facts)
-    if sample.height < ENOUGH:
+    if sample.height < ENOUGH or (task == "regression" and is_text(facts.now.schema[facts.target])):
         return
     target = _target(sample.get_column(facts.target), task)
     half = np.random.default_rng(facts.context.seed).random(sample.height) < 0.5
