@@ -68,6 +68,12 @@ def test_names_of_rows_and_honest_columns_are_no_leak() -> None:
     assert alarms == set()
 
 
+def test_of_few_examples_of_a_class_nothing_is_said() -> None:
+    place = pl.int_range(2000)
+    assert leaks(clean().with_columns(y=place < 12, paid=pl.when(place < 12).then(1.0).otherwise(0.0))) == {}
+    assert leaks(clean().with_columns(y=place < 60, paid=pl.when(place < 60).then(1.0).otherwise(0.0))) != {}
+
+
 def test_what_is_later_than_the_request() -> None:
     rows = examples().with_columns(
         delivered=pl.col("at") + timedelta(hours=5), ordered=pl.col("at") - timedelta(hours=5)
@@ -75,6 +81,8 @@ def test_what_is_later_than_the_request() -> None:
     finding = only(found(rows, **EXAMPLES, task="binary", request=("id", "at", "delivered", "ordered")), "leakage")
     assert finding.columns == ("delivered",)
     assert finding.count == selected(rows, finding).height == 2000
+    number = rows.with_columns(large=pl.lit(1e18))  # to Polars a number may be later than a time
+    assert [f for f in found(number, **EXAMPLES, task="binary", request=("large",)) if f.kind == "leakage"] == []
 
 
 def test_what_comes_with_the_outcome() -> None:
@@ -83,6 +91,9 @@ def test_what_comes_with_the_outcome() -> None:
     finding = only(found(rows, **EXAMPLES, task="binary", request=("id", "at", "fee", "size")), "leakage")
     assert (finding.columns, finding.severity) == (("fee",), "error")
     assert finding.count == selected(rows, finding).height == 1900
+    assert finding.share == 1900 / 2000
+    seldom = rows.with_columns(fee=pl.when(place < 1000).then("fee"))
+    assert leaks(seldom, request=("id", "at", "fee", "size")) == {}
 
 
 def test_the_score_is_the_area_under_the_curve_of_the_other_half() -> None:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -32,6 +33,18 @@ def test_values_far_from_all_others(column: str, value: object, rows: int) -> No
     assert finding.columns == (column,)
     assert finding.count == rows
     assert selected(table, finding)[column].to_list() == [value] * rows
+
+
+def test_what_is_said_of_far_values() -> None:
+    finding = only(found(with_values(clean(), "size", [1000.0])), "outlier")
+    said = r"'size': 1 row is far from all others, above \d{3}(\.\d)?; the middle 98 % are -2\.\d+ to 2\.\d+"
+    assert re.fullmatch(said, finding.what)
+    assert (finding.evidence["low"], finding.evidence["far"], finding.share) == (None, [1000.0], 1 / 2000)
+    assert 4 < finding.evidence["high"] < 1000
+
+
+def test_what_is_frequent_is_a_kind_of_row() -> None:
+    assert [f.kind for f in found(with_values(clean(), "size", [1000.0] * 100))] == []
 
 
 def test_times_with_a_zone_and_dates() -> None:
