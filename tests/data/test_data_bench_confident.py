@@ -18,8 +18,8 @@ def examples(steepness: float, flipped: int, seed: int = 0) -> tuple[pl.DataFram
     return rows.with_columns(y=pl.Series(label)), set(rows["id"].gather(turned))
 
 
-def suspects(rows: pl.DataFrame) -> list:
-    found = report(rows, depth="full", key=("id",), time="at", target="y", task="binary").findings
+def suspects(rows: pl.DataFrame, **known: object) -> list:
+    found = report(rows, depth="full", key=("id",), time="at", target="y", task="binary", **known).findings
     return [finding for finding in found if finding.kind == "mislabelled"]
 
 
@@ -31,6 +31,12 @@ def test_labels_that_were_turned_around(flipped: int) -> None:
     assert len(told) == finding.count
     assert len(told & turned) >= 0.8 * flipped
     assert len(told - turned) <= 0.2 * flipped
+
+
+def test_personal_keys_are_not_shown() -> None:
+    rows, _ = examples(1e4, 30)
+    shown = [only(suspects(rows, private=private), "mislabelled").evidence["rows"] for private in ((), ("id",))]
+    assert [{name for row in one for name in row["key"]} for one in shown] == [{"id"}, set()]
 
 
 @pytest.mark.parametrize("steepness", [1, 5, 20])

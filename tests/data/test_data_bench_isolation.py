@@ -17,9 +17,9 @@ def table(values: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame({"id": np.arange(len(values)), **columns})
 
 
-def odd(values: np.ndarray) -> tuple[pl.DataFrame, list]:
+def odd(values: np.ndarray, **known: object) -> tuple[pl.DataFrame, list]:
     rows = table(values)
-    found = report(rows, depth="full", key=("id",)).findings
+    found = report(rows, depth="full", key=("id",), **known).findings
     return rows, [finding for finding in found if finding.kind == "multivariate_outlier"]
 
 
@@ -30,6 +30,16 @@ def test_rows_that_break_a_dependence() -> None:
     finding = only(findings, "multivariate_outlier")
     assert selected(rows, finding)["id"].to_list() == list(range(6))
     assert all({"v1", "v3"} <= set(row["columns"]) for row in finding.evidence["rows"])
+
+
+def test_personal_data_are_not_shown() -> None:
+    values = together()
+    values[:6] = [2, -2, 2, -2, 2]
+    _, findings = odd(values, private=("id", "v1"))
+    finding = only(findings, "multivariate_outlier")
+    shown = finding.evidence["rows"]
+    assert (len(shown), finding.filter) == (6, None)
+    assert not {"id", "v1"} & {name for row in shown for name in row["values"]}
 
 
 def test_rows_alone_in_a_corner() -> None:

@@ -46,3 +46,20 @@ def test_times_keys_and_counters_move_on_and_do_not_shift() -> None:
 def test_a_column_that_the_model_does_not_see_does_not_warn() -> None:
     moved = clean().with_columns(pl.col("size") + 1)
     assert only(found(moved, clean(seed=1), request=("price",)), "shift").severity == "info"
+
+
+def test_what_is_missing_is_told_with_the_shift() -> None:
+    gaps = clean().with_columns(size=pl.when(pl.int_range(pl.len()) % 10 > 0).then("size"))
+    whole = clean(seed=1)
+    assert only(found(gaps, whole), "shift").what.endswith(", with 10.0% more missing")
+    assert only(found(whole, gaps), "shift").what.endswith(", with 10.0% fewer missing")
+
+
+def test_numbers_with_a_fraction_are_no_counter_though_all_are_beyond() -> None:
+    assert only(found(clean().with_columns(pl.col("size") + 1000), clean(seed=1)), "shift").columns == ("size",)
+
+
+def test_of_few_rows_nothing_is_said() -> None:
+    moved = clean().with_columns(pl.col("size") + 10)
+    shifted = [rows for rows in (49, 50) for f in found(moved.head(rows), clean(seed=1)) if f.kind == "shift"]
+    assert shifted == [50]
