@@ -125,6 +125,31 @@ def test_an_error_of_a_formula_is_a_value(tmp_path: Path, monkeypatch: pytest.Mo
         assert read(path)["n"].to_list() == ["#DIV/0!", "2"]
 
 
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_wherever_a_piece_of_a_sheet_ends_its_errors_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    def formulas(book: Any, sheet: Any) -> None:
+        for row in range(1, 4):
+            sheet.write_formula(row, 0, f"=B{row}/0", value="#DIV/0!")
+
+    path = written(tmp_path / "a.xlsx", [["n", "m"], *[[None, 2]] * 3], then=formulas)
+    rewrite(path, "<", f"<{prefix}")
+    rewrite(path, f"<{prefix}/", f"</{prefix}")
+    rewrite(path, f"<{prefix}?xml", "<?xml")
+    rewrite(path, "xmlns=", "xmlns:x=" if prefix else "xmlns=")
+    with zipfile.ZipFile(path) as archive:
+        size = archive.getinfo("xl/worksheets/sheet1.xml").file_size
+    (sheet,) = excelfile._sheets(path)
+
+    def seen(chunk: int) -> list[str]:
+        monkeypatch.setattr(excelfile, "CHUNK", chunk)
+        return [one.cell for one in excelfile._oddities(path, sheet)]
+
+    assert read(path)["n"].to_list() == ["#DIV/0!"] * 3
+    assert {chunk: seen(chunk) for chunk in range(1, size + 1)} == dict.fromkeys(range(1, size + 1), ["A2", "A3", "A4"])
+
+
 def test_a_formula_that_was_never_computed(tmp_path: Path) -> None:
     def formula(book: Any, sheet: Any) -> None:
         sheet.write_formula(1, 1, "=1+1", value=2)

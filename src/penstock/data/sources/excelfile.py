@@ -18,6 +18,7 @@ from penstock.errors import ContractBroken, MissingExtra, UsageError
 
 CHUNK = 1 << 22
 _CELL = re.compile(rb"<(?:\w+:)?c ([^>]*[^/>])>(.*?)</(?:\w+:)?c>", re.DOTALL)
+_END = re.compile(rb"</(?:\w+:)?c>")
 _PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
 _VALUE = re.compile(rb"<(?:\w+:)?v>([^<]+)</")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
@@ -113,7 +114,7 @@ def _oddities(path: Path, sheet: _Sheet) -> Iterator[_Oddity]:
         rest = b""
         while chunk := file.read(CHUNK):
             text = rest + chunk
-            whole = max(text.rfind(b"</c>"), text.rfind(b":c>")) + 4
+            whole = max((found.end() for found in _END.finditer(text)), default=0)
             yield from _odd_cells(text[:whole])
             rest = text[whole:]
 
