@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from services import mariadb_server, postgres_server
 
-from penstock.data.sources import database
+from penstock.data.sources import database, sqltypes
 from penstock.data.sources.database import Database, frames
 from penstock.errors import ContractBroken, PenstockError, UsageError
 from penstock.project import SqlSource
@@ -193,7 +193,7 @@ def test_types_of_mariadb(mariadb: str, tmp_path: Path) -> None:
         timedelta(hours=1, minutes=2, seconds=3), '{"a": 1.10}', "b", None,
     )  # fmt: skip
     run(mariadb, "UPDATE kinds SET b = 2")
-    with pytest.raises(ContractBroken, match="column 'b' holds a value that is no Boolean: 2 is neither 0 nor 1"):
+    with pytest.raises(ContractBroken, match="column 'b' holds a value that is no Boolean: it is neither 0 nor 1"):
         list(frames(tmp_path, SqlSource(url=mariadb, table="kinds")))
 
 
@@ -292,3 +292,25 @@ def test_only_what_is_newer_is_asked_for(lab: Any, url: str) -> None:
     run(path, "DELETE FROM orders WHERE id = 1", "INSERT INTO orders VALUES (4, 'x', '2024-01-03 10:00:00')")
     again = lab.ingest("orders")
     assert (again.previous, lab.rows("orders")["id"].to_list()) == (first.commit, [1, 2, 3, 4])
+
+
+def test_a_value_that_a_type_cannot_hold_is_not_told() -> None:
+    for dtype, value in ((pl.Int64(), "123-45-6789"), (pl.Int64(), 2**70), (pl.Decimal(38, 2), Decimal(10**37))):
+        with pytest.raises(ContractBroken, match="column 'ssn' holds a value that is no") as error:
+            sqltypes.Column("ssn", dtype).series([value], "shop")
+        assert str(value) not in str(error.value)
+        assert error.value.__cause__ is None
+
+
+def test_a_text_that_sqlite_cannot_read_is_not_told(tmp_path: Path) -> None:
+    run(f"sqlite:///{tmp_path}/a.db", "CREATE TABLE t (mail TEXT)", "INSERT INTO t VALUES (CAST(x'ff616461' AS TEXT))")
+    with pytest.raises(UsageError, match="Could not decode to UTF-8 column 'mail'") as error:
+        list(frames(tmp_path, SqlSource(url="sqlite:///a.db", table="t")))
+    assert "ada" not in str(error.value)
+
+
+def test_a_value_that_the_server_cannot_cast_is_not_told(postgres: str, tmp_path: Path) -> None:
+    source = SqlSource(url=postgres, sql="SELECT CAST(mail AS INT) AS n FROM (VALUES ('ada@example.org')) AS t (mail)")
+    with pytest.raises(PenstockError, match="invalid input syntax for type integer") as error:
+        list(frames(tmp_path, source))
+    assert "ada" not in str(error.value)

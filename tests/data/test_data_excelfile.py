@@ -147,7 +147,7 @@ def test_wherever_a_piece_of_a_sheet_ends_its_errors_are_seen(
         return [one.cell for one in excelfile._oddities(path, sheet)]
 
     assert read(path)["n"].to_list() == ["#DIV/0!"] * 3
-    assert {chunk: seen(chunk) for chunk in range(1, size + 1)} == dict.fromkeys(range(1, size + 1), ["A2", "A3", "A4"])
+    assert [chunk for chunk in range(1, size + 1) if seen(chunk) != ["A2", "A3", "A4"]] == []
 
 
 def test_a_formula_that_was_never_computed(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def _explanation(error: sa.exc.DBAPIError, database: Database) -> PenstockError:
     said = error.orig or error
     number = said.args[0] if said.args and isinstance(said.args[0], int) else None
     code = number or getattr(said, "sqlstate", None)
-    text = _first_line(said)
+    text = _without_values(_first_line(said), error)
     if _is(code, _REFUSED) or "authentication failed" in text:
         hint = "check user and password in the `url` of the source"
         return PenstockError(f"access is refused: {text}", where=database.place, hint=hint)
@@ -246,6 +246,12 @@ def _explanation(error: sa.exc.DBAPIError, database: Database) -> PenstockError:
     if isinstance(error, sa.exc.ProgrammingError) or database.dialect != "postgresql":
         return UsageError(text, where=database.place, hint="correct `sql`, `table` or `changed` of the source")
     return PenstockError(text, where=database.place)
+
+
+def _without_values(text: str, error: sa.exc.DBAPIError) -> str:
+    """What the server said without the value that it stumbled over: it may be personal."""
+    undecoded = text.partition(" with text ")[0]  # of SQLite
+    return re.sub(r"""(["']).*\1""", "***", undecoded) if isinstance(error, sa.exc.DataError) else undecoded
 
 
 def _is(code: object, known: tuple[object, ...]) -> bool:

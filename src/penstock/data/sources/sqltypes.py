@@ -19,6 +19,10 @@ _BINARY, _UNSIGNED = 63, 32  # MySQL: the character set of bytes, and the flag o
 Convert = Callable[[Any], Any]
 
 
+class _Unfit(ValueError):
+    """A value that its column cannot hold; says why, and not which."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a result: its name, its type, and what makes a value fit it, where it does not by itself."""
@@ -28,14 +32,15 @@ class Column:
     convert: Convert | None = None
 
     def series(self, values: Sequence[Any], where: str) -> pl.Series:
-        """The values of a batch. ContractBroken for one that its type cannot hold."""
+        """The values of a batch. ContractBroken, which tells no value, for one that its type cannot hold."""
         try:
             if self.convert:
                 values = [None if value is None else self.convert(value) for value in values]
             return pl.Series(self.name, values, dtype=self.dtype)
-        except (TypeError, ValueError, ArithmeticError, OverflowError, pl.exceptions.PolarsError) as error:
-            what = f"column {self.name!r} holds a value that is no {self.dtype}: {str(error).splitlines()[0]}"
-            raise ContractBroken(what, where=where, hint="CAST the column in the query") from error
+        except (_Unfit, TypeError, ValueError, ArithmeticError, pl.exceptions.PolarsError) as error:
+            why = f": {error}" if isinstance(error, _Unfit) else ""
+            what = f"column {self.name!r} holds a value that is no {self.dtype}{why}"
+            raise ContractBroken(what, where=where, hint="CAST the column in the query") from None
 
 
 def postgres_columns(cursor: Any) -> list[Column]:
@@ -96,7 +101,7 @@ def _mysql(field: Any) -> tuple[pl.DataType, Convert | None]:
 
 def _finite(value: Decimal) -> Decimal:
     if not value.is_finite():
-        raise ValueError(f"{value} is no finite number")
+        raise _Unfit("it is no finite number")
     return value
 
 
@@ -104,13 +109,13 @@ def _whole(value: Decimal) -> Decimal:
     """A number that loses nothing."""
     exponent = _finite(value).as_tuple().exponent
     if isinstance(exponent, int) and -exponent > PLACES and value.normalize() != round(value, PLACES):
-        raise ValueError(f"{value} has more than {PLACES} digits behind the point")
+        raise _Unfit(f"it has more than {PLACES} digits behind the point")
     return value
 
 
 def _truth(value: int) -> bool:
     if value not in (0, 1):
-        raise ValueError(f"{value} is neither 0 nor 1")
+        raise _Unfit("it is neither 0 nor 1")
     return bool(value)
 
 
