@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from penstock.improve import Ticked
     from penstock.ledger import Approval
     from penstock.pipeline import Event, Scaffolded, Turn
-    from penstock.train import Reproduction
+    from penstock.train import Place, Reproduction
 
 
 class Project:
@@ -196,14 +196,18 @@ class Project:
 
         return trace(self._workspace, start)
 
-    def reproduce(self, run: str) -> "Reproduction":
-        """Train a run again from what was recorded, and say how equal the model is."""
+    def reproduce(self, run: str, *, environment: "Place" = "recorded") -> "Reproduction":
+        """Train a run again from what was recorded, and say how equal the model is.
+
+        `environment` is `recorded` (the one at hand if it is the run's, else that one built again), `here` or
+        `rebuilt`.
+        """
         from penstock.train import find_run, reproduce
 
         work = self._workspace
         with work.ledger.read() as reader:
             found = find_run(reader, run)
-        return reproduce(work.project, work.ledger, work.store, found.id, actor=work.actor)
+        return reproduce(work.project, work.ledger, work.store, found.id, actor=work.actor, environment=environment)
 
     def tick(self, *, now: "datetime | None" = None) -> "Ticked":
         """Look, and do what is due; see `improve.tick`."""

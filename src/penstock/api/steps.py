@@ -102,6 +102,14 @@ class TrainStep(StepApi):
                 tuple(reader.find(Evaluation, bundle=found.bundle, order_by="at")) if found.bundle else (),
             )
 
+    def diff(self, before: str, after: str) -> tuple[str, ...]:
+        """What went into two runs and is not the same: data, parameters, seed, threads, code, libraries, in words."""
+        from penstock.train import find_run, run_differences
+
+        with self._work.ledger.read() as reader:
+            then, now = (find_run(reader, run) for run in (before, after))
+            return run_differences(reader, self._work.store, then, now)
+
     def log(self, run: str) -> str:
         """What the training printed."""
         found = self.show(run).run

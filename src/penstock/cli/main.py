@@ -32,7 +32,7 @@ from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.pipeline import Event, Turn
-    from penstock.train import Reproduction
+    from penstock.train import Place, Reproduction
 
 
 STEPS = ("objective", "data", "train", "validate", "deliver", "monitor", "improve")
@@ -138,7 +138,16 @@ def init(
 
 
 @app.command()
-def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], as_json: AsJson = False) -> None:  # noqa: B006
+def run(
+    check_determinism: Annotated[
+        bool,
+        typer.Option("--check-determinism", help="Then train once more, and end with 1 if that gives another model."),
+    ] = False,
+    where: Where = HERE,
+    environment: Environment = None,
+    sets: Sets = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
     """Run what has changed, from the data to the registry. Ends with 3 when a gate refuses.
 
     Example: penstock run --set train.params.max_iter=200
@@ -154,12 +163,21 @@ def run(where: Where = HERE, environment: Environment = None, sets: Sets = [], a
 
             return project.run(on_event=None if as_json else told, progress=progress)
 
+    def again() -> "Reproduction":
+        if result.run_id is None:
+            raise UsageError("nothing was trained, so there is no training to repeat")
+        with spinner("training once more"):
+            return project_at(where, environment, sets).reproduce(result.run_id, environment="here")
+
     result = guarded(turn, as_json)
-    if as_json:
-        print_json(result)
-    else:
+    if not as_json:
         render.turn(result)
-    raise typer.Exit(result.exit_code)
+    second = guarded(again, as_json) if check_determinism else None
+    if as_json:
+        print_json(result if second is None else {"turn": result, "determinism": second})
+    elif second:
+        render.reproduction(second)
+    raise typer.Exit(result.exit_code or (0 if second is None or second.same else 1))
 
 
 @app.command()
@@ -277,18 +295,27 @@ def trace(
 @app.command()
 def reproduce(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="A run's number or id.")],
+    here: Annotated[bool, typer.Option("--here", help="In the environment at hand, whatever it is.")] = False,
+    rebuilt: Annotated[
+        bool, typer.Option("--rebuilt", help="In the recorded environment, built again even where it is at hand.")
+    ] = False,
     where: Where = HERE,
     environment: Environment = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a run again from its record, and compare the models. Ends with 1 when it gives another model.
 
+    Where the environment at hand is not the recorded one, uv builds that again.
+
     Example: penstock reproduce 4
     """
 
     def again() -> "Reproduction":
+        if here and rebuilt:
+            raise UsageError("the environment is either the one at hand or built again", expected="--here or --rebuilt")
+        place: Place = "here" if here else "rebuilt" if rebuilt else "recorded"
         with spinner("training again from the record"):
-            return project_at(where, environment).reproduce(run_id)
+            return project_at(where, environment).reproduce(run_id, environment=place)
 
     found = answer(again, render.reproduction, as_json)
     raise typer.Exit(0 if found.same else 1)

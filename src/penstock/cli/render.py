@@ -194,10 +194,15 @@ def reproduction(result: Any) -> None:
     typer.secho(f"run {result.run.number}: {GRADES[result.grade]}", fg=colour, bold=True)
     if result.max_difference is not None:
         say(f"  largest difference between two predictions: {result.max_difference:g}")
+    for name, (then, now) in result.metrics.items():
+        say(f"  metric {name}: {then} then, {now} now")
+    say("  in the recorded environment, built again" if result.rebuilt else "  in the environment at hand")
     for difference in result.differences:
         say(f"  {difference}")
     if not result.differences:
         say("  the environment is the same")
+    for cause in result.causes:
+        say(f"  likely cause: {cause}")
 
 
 def tick_line(done: Any) -> None:

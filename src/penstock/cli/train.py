@@ -88,6 +88,22 @@ def _seconds(run: Any) -> str:
 
 
 @app.command()
+def diff(
+    before: RunName, after: RunName, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
+    """What went into two runs and is not the same. Data, parameters, seed, threads, code, libraries.
+
+    Example: penstock train diff 3 4
+    """
+    answer(lambda: project_at(where, environment).train.diff(before, after), _differences, as_json)
+
+
+def _differences(found: Any) -> None:
+    for difference in found or ("nothing: the same data, parameters, code and environment",):
+        say(difference)
+
+
+@app.command()
 def log(run: RunName, where: Where = HERE, environment: Environment = None) -> None:
     """What a training printed.
 

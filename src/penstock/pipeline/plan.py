@@ -71,6 +71,7 @@ def train_inputs(project: ProjectFile, training_set: str) -> dict[str, Any]:
         "params": train.params,
         "seed": train.seed,
         "threads": train.threads,
+        "deterministic": train.deterministic,
         "costs": config.objective.model_dump(mode="json")["costs"] if config.objective else None,
         "environment": environment(),
     }

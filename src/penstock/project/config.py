@@ -109,6 +109,7 @@ class Train(Section):
     params: dict[str, Any] = Field(default={})  # given to the function by name
     seed: Seed = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
+    deterministic: bool = True  # PyTorch and LightGBM are told to compute in one order, which may take longer
     holdout: Annotated[
         str,
         Field(

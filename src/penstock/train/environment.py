@@ -3,17 +3,22 @@
 Two captures on an unchanged machine are equal, so an environment is a node of the lineage graph
 that many runs share. A distribution is named by its version and a digest of its installed files
 that survives a rebuild: what an installer adds (scripts, byte code, its own notes) is left out.
+One that came from no index is kept whole, as a wheel.
 """
 
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.digest import digest_bytes
+from penstock.train.wheels import from_installer, installed_files, origin, pack
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 Environment = Mapping[str, Any]
 
@@ -21,30 +26,44 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT",
 )  # fmt: skip
-_VARIABLES = ("PYTHONHASHSEED", *THREAD_VARIABLES)
-_WRITTEN_BY_INSTALLERS = frozenset(
-    {"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json"}
-)
+_VARIABLES = ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", *THREAD_VARIABLES)
+# What numerical libraries choose their code by.
+_CPU_FLAGS = frozenset(
+    {
+        "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni",
+        "avx512_bf16", "avx512_fp16", "avx_vnni", "amx_tile", "asimd", "asimdhp", "asimddp", "sve", "sve2", "bf16",
+    }
+)  # fmt: skip
 
 
-def capture() -> dict[str, Any]:
-    """The environment of this process, as JSON. Call it where the libraries of the model are loaded."""
+def capture(keep: Callable[[bytes], str], switches: Mapping[str, str] = {}) -> dict[str, Any]:
+    """The environment of this process, as JSON. Call it where the libraries of the model are loaded.
+
+    `keep` stores the wheels of distributions that came from no index, and returns their digests. `switches` are
+    those that were set for determinism, by library.
+    """
     return {
-        "python": {
-            "version": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "build": " ".join(platform.python_build()),
-            "compiler": platform.python_compiler(),
-        },
+        "python": python_facts(),
         "platform": {
             "system": platform.system(),
             "machine": platform.machine(),
             "libc": " ".join(platform.libc_ver()).strip(),
         },
-        "cpu": {"model": cpu_model(), "count": os.cpu_count()},
+        "cpu": {"model": cpu_model(), "count": os.cpu_count(), "flags": cpu_flags()},
         "threads": threadpools(),
+        "switches": dict(switches),
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
-        "distributions": dict(distributions()),
+        "distributions": {name: _described(each, keep) for name, each in distributions().items()},
+    }
+
+
+def python_facts() -> dict[str, str]:
+    """Which Python this is: two builds of one version may compute differently."""
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "build": " ".join(platform.python_build()),
+        "compiler": platform.python_compiler(),
     }
 
 
@@ -76,16 +95,39 @@ def host() -> dict[str, Any]:
 
 
 @cache
-def distributions() -> Mapping[str, Mapping[str, str]]:
-    """Every installed distribution: name -> version and digest of its files."""
+def distributions() -> "Mapping[str, Distribution]":
+    """Every installed distribution by name; of several with one name, the first one on the path is imported."""
     from importlib.metadata import distributions as installed
 
-    found: dict[str, Mapping[str, str]] = {}
+    found: dict[str, Distribution] = {}
     for each in installed():
-        name = each.metadata["Name"]
-        if name and name not in found:  # the first one on the path is the one that is imported
-            found[name] = {"version": each.version, "digest": record_digest(each.read_text("RECORD") or "")}
+        if name := each.metadata["Name"]:
+            found.setdefault(name, each)
     return dict(sorted(found.items()))
+
+
+def _described(distribution: "Distribution", keep: Callable[[bytes], str]) -> dict[str, str]:
+    """Version, digest of the files, and the blob of the wheel where no index has one."""
+    source = origin(distribution)
+    if source is None:
+        return {"version": distribution.version, "digest": record_digest(distribution.read_text("RECORD") or "")}
+    record, wheel = pack(distribution, source)
+    described = {"version": distribution.version, "digest": record_digest(record)}
+    return described if wheel is None else {**described, "wheel": keep(wheel)}
+
+
+def imported() -> tuple[str, ...]:
+    """The distributions of which this process has imported something."""
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return tuple(name for name, each in distributions().items() if loaded & _top_level(each))
+
+
+def _top_level(distribution: "Distribution") -> set[str]:
+    """The names that a distribution is imported by, from its list of files."""
+    source = origin(distribution)
+    lines = installed_files(distribution, source) if source else (distribution.read_text("RECORD") or "").splitlines()
+    first = {line.partition("/")[0].partition(",")[0] for line in lines}
+    return {each.partition(".")[0] for each in first}  # six.py, _cffi.cpython-311-x86_64-linux-gnu.so
 
 
 def record_digest(record: str) -> str:
@@ -94,13 +136,12 @@ def record_digest(record: str) -> str:
     >>> record_digest("a.py,sha256=x,1\\n../../bin/a,sha256=y,2\\n") == record_digest("a.py,sha256=x,1\\n")
     True
     """
-    lines = sorted(line for line in record.splitlines() if line and not _from_installer(line))
+    lines = sorted(line for line in record.splitlines() if line and not from_installer(_path(line)))
     return digest_bytes("\n".join(lines).encode())
 
 
-def _from_installer(line: str) -> bool:
-    path = line.rsplit(",", 2)[0].strip('"')
-    return path.startswith("../") or path.endswith(".pyc") or path.rsplit("/", 1)[-1] in _WRITTEN_BY_INSTALLERS
+def _path(line: str) -> str:
+    return line.rsplit(",", 2)[0].strip('"')
 
 
 def threadpools() -> list[dict[str, Any]]:
@@ -118,6 +159,14 @@ def cpu_model() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def cpu_flags() -> str:
+    """`avx avx2 avx512f fma`: what of the CPU's abilities numerical libraries choose their code by."""
+    known = ("flags", "Features")  # as x86 and ARM call them
+    lines = (line.partition(":") for line in _read("/proc/cpuinfo").splitlines())
+    flags = next((value.split() for name, _, value in lines if name.strip() in known), [])
+    return " ".join(sorted(_CPU_FLAGS.intersection(flags)))
 
 
 def differences(then: Environment, now: Environment) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ place/report.json  what it made, or the error; whole or not there
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ class Trained:
     probe_hash: str
     environment: str
     metrics: Mapping[str, float]
+    imported: Sequence[str] = ()  # distributions that the process loaded
+    entropy: Sequence[str] = ()  # lines of the user's code that asked the system for random bits: "pipeline.py:12"
 
 
 def launch(
@@ -63,8 +65,9 @@ def launch(
     signing_key: Path,
     place: Path,
     progress: Progress | None = None,
+    python: Path | None = None,
 ) -> Trained:
-    """Train in a fresh process in `place`.
+    """Train in a fresh process in `place`, with the `python` of another environment if one is given.
 
     Raises what went wrong in the process: UserCodeError when fit raised, FunctionError when it cannot be
     called, Damaged when the data are not what was recorded, Killed when a signal ended it.
@@ -90,6 +93,7 @@ def launch(
         log=place / "log",
         threads=recipe.threads,
         progress=progress,
+        python=python,
     )
     return _answer(exit_code, place / "report.json")
 
@@ -110,9 +114,10 @@ def write_job(path: Path, job: Job) -> None:
 
 
 def read_job(path: Path) -> Job:
-    """Read what the process is told."""
+    """Read what the process is told. A newer Penstock, which has a run of this one repeated, may tell it more."""
     value = json.loads(path.read_text())
-    return Job(**{**value, "recipe": Recipe.from_json(value["recipe"])})
+    known = {each.name: value[each.name] for each in fields(Job)}
+    return Job(**{**known, "recipe": Recipe.from_json(value["recipe"])})
 
 
 def write_report(path: Path, answer: Trained | PenstockError) -> None:

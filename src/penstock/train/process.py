@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from penstock.train.determinism import VARIABLES
 from penstock.train.environment import THREAD_VARIABLES, host
 
 Progress = Callable[[str], None]
@@ -27,10 +28,13 @@ _CLOCK_SLACK_SECONDS = 2.0
 _NOBODY_LEFT = (ProcessLookupError, PermissionError)  # the second on macOS, of those not yet waited for
 
 
-def child_variables(threads: int, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+def child_variables(
+    threads: int, base: Mapping[str, str] = os.environ, *, python_path: str | None = None
+) -> dict[str, str]:
     """The environment variables of a training: those of this process, with all that moves a result fixed."""
     counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    return {**base, **counts, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", "PYTHONPATH": _python_path(base)}
+    path = _python_path(base) if python_path is None else python_path
+    return {**base, **VARIABLES, **counts, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
 
 
 def _python_path(base: Mapping[str, str]) -> str:
@@ -42,22 +46,30 @@ def _python_path(base: Mapping[str, str]) -> str:
 
 
 def run_child(
-    module: str, job: Path, *, directory: Path, log: Path, threads: int, progress: Progress | None = None
+    module: str,
+    job: Path,
+    *,
+    directory: Path,
+    log: Path,
+    threads: int,
+    progress: Progress | None = None,
+    python: Path | None = None,
 ) -> int:
     """Run `python -m module job` in `directory` to its end; its output goes to `log`.
 
+    `python` is that of another environment, which is used as it is; without it, this one's with its PYTHONPATH.
     Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed.
     What the child started ends with it, and both are killed when this process is interrupted.
     """
     # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
-    command = [sys.executable, "-P", "-X", "faulthandler", "-m", module, str(job)]
+    command = [str(python or sys.executable), "-P", "-X", "faulthandler", "-m", module, str(job)]
     # Polars has system calls go on after SIGINT: Ctrl-C would be heard when the training has ended.
     signal.siginterrupt(signal.SIGINT, True)
     with log.open("wb") as output:
         child = subprocess.Popen(
             command,
             cwd=directory,
-            env=child_variables(threads),
+            env=child_variables(threads, python_path="" if python else None),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

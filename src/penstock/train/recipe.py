@@ -5,7 +5,7 @@ that the training process is told.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -29,6 +29,7 @@ class Recipe:
     features   `FeatureSpec.to_json()`
     data       {"flights": commit, "weather": commit}: what the tables were made from
     code       blob of {path: blob digest}: the user's sources
+    deterministic  whether libraries were told to compute in one order
     """
 
     model: str
@@ -43,6 +44,7 @@ class Recipe:
     data: Mapping[str, str]
     code: str
     git_commit: str | None = None
+    deterministic: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The value as JSON."""
@@ -50,5 +52,6 @@ class Recipe:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_json` wrote."""
-        return cls(**{**value, "tables": Tables(**value["tables"])})
+        """The recipe that `to_json` wrote, by this version or by another."""
+        known = {each.name: value[each.name] for each in fields(cls) if each.name in value}
+        return cls(**{**known, "tables": Tables(**value["tables"])})

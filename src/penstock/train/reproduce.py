@@ -1,23 +1,27 @@
-"""Train a recorded run again, and say how equal the model is and what in the environment is not.
+"""Train a recorded run again, and say how equal the model is, what is not as it was, and what is the likely cause.
 
-The sources, parameters, seed, thread count and data are those of the run, each verified against its
-digest; the environment is the one at hand, and every way in which it differs is named.
+The sources, parameters, seed, thread count and data are those of the run, each verified against its digest. So is
+the environment: the one at hand if it is the recorded one, else it is built again.
 """
 
 import shutil
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from penstock.errors import Damaged, UsageError
+from penstock.errors import Damaged
 from penstock.ids import new_id
-from penstock.ledger import Artifact, Run, node
+from penstock.ledger import Artifact, Metric, Run, node
+from penstock.train.causes import likely_causes, recorded_recipe
 from penstock.train.environment import differences
 from penstock.train.launch import Trained, launch
+from penstock.train.locking import LOCK
 from penstock.train.process import Progress
+from penstock.train.rebuild import missing_here, rebuild
 from penstock.train.recipe import Recipe
-from penstock.train.run import RECIPE, find_run
+from penstock.train.run import find_run
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,8 +31,10 @@ if TYPE_CHECKING:
     from penstock.store import Store
 
 TOLERANCE = 1e-6
+MEASURED = frozenset({"seconds", "peak_memory_mb"})
 
 Grade = Literal["bytes", "bit-equal", "within tolerance", "different"]
+Place = Literal["recorded", "here", "rebuilt"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ class Reproduction:
                     within tolerance   they differ by TOLERANCE at most, relative above 1
                     different          they differ by more, or their form does
     max_difference  the largest difference between two predictions; None when there is nothing to compare
+    metrics         numbers that the training measured, other than time and memory, and that differ: {name: (then, now)}
+    rebuilt         whether the environment was built from the record, or is the one at hand
     differences     what in the environment is not as it was: ("numpy: 2.4.6 then, 2.5.0 now",)
+    causes          what of that, or else, has likely made the difference; empty for the same bytes
     """
 
     run: Run
@@ -48,7 +57,10 @@ class Reproduction:
     content_hash: str
     probe_hash: str
     max_difference: float | None
+    metrics: Mapping[str, tuple[float | None, float | None]]
+    rebuilt: bool
     differences: tuple[str, ...]
+    causes: tuple[str, ...]
     seconds: float
 
     @property
@@ -64,33 +76,41 @@ def reproduce(
     run: str,
     *,
     actor: str,
+    environment: Place = "recorded",
     progress: Progress | None = None,
 ) -> Reproduction:
     """Train run `run` (its number or the beginning of its id) again, in a clean directory and process.
 
+    environment  recorded  the one at hand if it is the run's, else the run's, built again
+                 here      the one at hand, whatever it is
+                 rebuilt   the run's, built again: shows that its lock is enough
+
     Nothing of the project changes but the audit trail, where `actor` gets an entry with the grade. Raises
-    Damaged when recorded sources or data are not what they were, and what the training raises.
+    Damaged when recorded sources or data are not what they were, PenstockError when the environment cannot be
+    built, and what the training raises.
     """
     with ledger.read() as reader:
         found = find_run(reader, run)
-        artifact = reader.get(Artifact, run=found.id, name=RECIPE)
-    if found.status != "finished" or artifact is None:
-        raise UsageError(f"run {found.number} is {found.status}: it made no model that could be compared")
-    recipe = recorded_recipe(found, store.read_json(artifact.digest))
+        recipe = recorded_recipe(reader, store, found)
+        lock = reader.get(Artifact, run=found.id, name=LOCK)
+        measured = {each.name: each.value for each in reader.find(Metric, run=found.id)}
     _verify(store, recipe)
+    python = _python(environment, found, lock, store, project.home)
     place = project.home / "runs" / new_id()
     try:
-        again = _again(recipe, found, store, place, progress)
+        again = _again(recipe, found, measured, store, place, python, progress)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     _record(ledger, again, actor)
     return again
 
 
-def recorded_recipe(run: Run, kept: dict[str, Any]) -> Recipe:
-    """What the run was made from. Where the run's own record says something, that is what counts."""
-    recorded = Recipe.from_json(kept)
-    return replace(recorded, function=run.function, params=run.params, seed=run.seed, code=run.code, data=run.data)
+def _python(environment: Place, run: Run, lock: Artifact | None, store: "Store", home: Path) -> Path | None:
+    """The Python of another environment than this one; None for this one."""
+    recorded = store.read_json(run.environment)
+    if environment == "here" or (environment == "recorded" and not missing_here(recorded, store)):
+        return None
+    return rebuild(recorded, store.read_bytes(lock.digest).decode() if lock else None, store, home)
 
 
 def _verify(store: "Store", recipe: Recipe) -> None:
@@ -104,7 +124,15 @@ def _verify(store: "Store", recipe: Recipe) -> None:
         )
 
 
-def _again(recipe: Recipe, run: Run, store: "Store", place: Path, progress: Progress | None) -> Reproduction:
+def _again(
+    recipe: Recipe,
+    run: Run,
+    measured: Mapping[str, float],
+    store: "Store",
+    place: Path,
+    python: Path | None,
+    progress: Progress | None,
+) -> Reproduction:
     """Train once more. The bundle goes to a store that is thrown away, signed with a key that nobody trusts."""
     from penstock.store import Store
 
@@ -118,18 +146,32 @@ def _again(recipe: Recipe, run: Run, store: "Store", place: Path, progress: Prog
         signing_key=place / "key",
         place=place,
         progress=progress,
+        python=python,
     )
     seconds = time.perf_counter() - started
     largest = max_difference(probe_scores(store, run.bundle or ""), probe_scores(scratch, trained.bundle))
+    then, now = store.read_json(run.environment), scratch.read_json(trained.environment)
+    reached = grade(run, trained, largest)
     return Reproduction(
         run=run,
-        grade=grade(run, trained, largest),
+        grade=reached,
         content_hash=trained.content_hash,
         probe_hash=trained.probe_hash,
         max_difference=largest,
-        differences=differences(store.read_json(run.environment), scratch.read_json(trained.environment)),
+        metrics=changed_metrics(measured, trained.metrics),
+        rebuilt=python is not None,
+        differences=differences(then, now),
+        causes=() if reached == "bytes" else likely_causes(then, now, trained),
         seconds=seconds,
     )
+
+
+def changed_metrics(
+    then: Mapping[str, float], now: Mapping[str, float]
+) -> dict[str, tuple[float | None, float | None]]:
+    """The numbers that differ, of those that do not depend on how fast or how full the machine was."""
+    names = sorted({*then, *now} - MEASURED)
+    return {name: (then.get(name), now.get(name)) for name in names if then.get(name) != now.get(name)}
 
 
 def grade(run: Run, trained: Trained, largest: float | None) -> Grade:
@@ -163,6 +205,7 @@ def _record(ledger: "Ledger", again: Reproduction, actor: str) -> None:
         "content_hash": again.content_hash,
         "probe_hash": again.probe_hash,
         "max_difference": again.max_difference,
+        "rebuilt": again.rebuilt,
         "environment_differences": len(again.differences),
     }
     with ledger.write() as transaction:

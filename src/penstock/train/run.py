@@ -18,6 +18,7 @@ from penstock.ledger import Artifact, Metric, Param, Run, SealedBundle, node, ut
 from penstock.train.code import Code, snapshot
 from penstock.train.environment import host
 from penstock.train.launch import Trained, launch, read_log
+from penstock.train.locking import LOCK, locking
 from penstock.train.process import Progress, is_gone
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.signature import check_fit, written_signature
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from penstock.store import Store
 
 RECIPE = "recipe.json"  # the artifact that a run can be repeated from
+IMPORTED = "imported.json"  # names of the distributions that the training loaded
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,12 @@ def train(
     run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
     signing_key = project.home / "keys" / "signing"
     try:
-        trained = launch(
-            recipe, run=run.id, store=store, output=store, signing_key=signing_key, place=place, progress=progress
-        )
-        finished = _finish(ledger, store, run, recipe, trained, place, objective)
+        with locking(project.home) as locked:
+            trained = launch(
+                recipe, run=run.id, store=store, output=store, signing_key=signing_key, place=place, progress=progress
+            )
+            lock = locked.result()
+        finished = _finish(ledger, store, run, recipe, trained, place, objective, lock)
     except BaseException as error:
         if isinstance(error, PenstockError):
             error.hint = error.hint or f"penstock train log {run.number}"
@@ -142,6 +146,7 @@ def _recipe(
         data=dict(data),
         code=code.digest,
         git_commit=code.commit,
+        deterministic=section.deterministic,
     )
 
 
@@ -183,6 +188,7 @@ def _finish(
     trained: Trained,
     place: Path,
     objective: str | None,
+    lock: str | None,
 ) -> Run:
     """Record what a run made, all of it or nothing."""
     results = {
@@ -193,11 +199,13 @@ def _finish(
         "environment": trained.environment,
     }
     finished = run._replace(**results)
-    kept = store.put_json(recipe.to_json())
+    kept = {RECIPE: store.put_json(recipe.to_json()), IMPORTED: store.put_json(list(trained.imported))}
+    if lock is not None:
+        kept[LOCK] = store.put_bytes(lock.encode())
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, **results)
         transaction.add(*_records(finished, trained))
-        transaction.add(Artifact(run.id, RECIPE, kept, store.path(kept).stat().st_size))
+        transaction.add(*(Artifact(run.id, name, blob, store.blobs.size(blob)) for name, blob in kept.items()))
         _link(transaction, finished, objective)
     return finished
 

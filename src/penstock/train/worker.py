@@ -6,7 +6,6 @@ one report. It knows neither the ledger nor the project file.
 
 import inspect
 import os
-import random
 import sys
 import time
 import traceback
@@ -16,7 +15,8 @@ from resource import RUSAGE_SELF, getrusage
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import Conflict, PenstockError, UsageError, UserCodeError
-from penstock.train.environment import capture, summary
+from penstock.train.determinism import Entropy, seed_everything, set_up_libraries
+from penstock.train.environment import capture, imported, summary
 from penstock.train.launch import Job, Trained, read_job, write_report
 from penstock.train.process import die_with
 from penstock.train.recipe import Recipe
@@ -71,6 +71,9 @@ def work(job: Job) -> Trained:
     from penstock.store import Store
 
     store, output = Store.open(Path(job.store)), Store.open(Path(job.output))
+    libraries = set_up_libraries(job.recipe.seed, deterministic=job.recipe.deterministic)
+    entropy = Entropy(Path(job.code))
+    entropy.watch()
     fit = _load(job)
     X, y = load_train(store, job.recipe.tables.train)
     y = y.alias(job.recipe.target["column"])
@@ -78,7 +81,7 @@ def work(job: Job) -> Trained:
     started = time.perf_counter()
     estimator = _fit(fit, X, y, job)
     seconds = time.perf_counter() - started
-    environment = capture()
+    environment = capture(output.put_bytes, libraries.applied)
     digest = output.put_json(environment)
     draft = _draft(job, store, estimator, X, y, {"digest": digest, **summary(environment)})
     try:
@@ -98,6 +101,8 @@ def work(job: Job) -> Trained:
         probe_hash=sealed.probe_hash,
         environment=digest,
         metrics={name: float(value) for name, value in metrics.items()},
+        imported=imported(),
+        entropy=entropy.places,
     )
 
 
@@ -110,16 +115,6 @@ def _load(job: Job) -> "Function":
     fit = load_function(Path(job.code), job.recipe.function)
     check_fit(inspect.signature(fit.call), job.recipe.params, reference=fit.reference, where=fit.where)
     return fit
-
-
-def seed_everything(seed: int) -> None:
-    """Seed the generators that user code reaches for without asking."""
-    import numpy as np
-    import polars as pl
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    pl.set_random_seed(seed % 2**64)
 
 
 def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job) -> Any:
