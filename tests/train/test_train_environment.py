@@ -41,7 +41,9 @@ def test_capture_is_json_and_the_same_in_a_fresh_process() -> None:
 
 
 def captured() -> Any:
-    script = "import json, numpy, sklearn; from penstock.train.environment import capture; print(json.dumps(capture(str)))"
+    script = (
+        "import json, numpy, sklearn; from penstock.train.environment import capture; print(json.dumps(capture(str)))"
+    )
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     return json.loads(subprocess.check_output([sys.executable, "-c", script], env=variables))
 
@@ -80,6 +82,11 @@ def test_differences_name_what_changed() -> None:
         "python version: 3.11.7 then, 3.12.1 now",
         "variables OMP_NUM_THREADS: unset then, 1 now",
     )
+
+
+def test_files_are_the_same_whether_they_came_from_an_index_or_a_kept_wheel() -> None:
+    then, now = distribution("1", "x"), {**distribution("1", "x"), "wheel": "blob"}
+    assert differences({"distributions": {"a": then}}, {"distributions": {"a": now}}) == ()
 
 
 def test_host_tells_the_machine_and_since_when() -> None:

@@ -1,11 +1,14 @@
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from train.train_toy import Toy
+from train.train_environments import environment, run_in, wheel
+from train.train_toy import MODEL, Toy, toy
 
 from penstock.errors import Damaged, UsageError
 from penstock.ledger import AuditEntry, Run, utc_now, verify_audit
@@ -29,7 +32,9 @@ def test_a_run_is_reproduced_to_the_byte_from_what_was_recorded(trained: Toy) ->
     before = set(trained.store.blobs.digests())
     again = reproduce(trained.project, trained.ledger, trained.store, run.id[:20], actor="ada")
     assert (again.grade, again.same, again.max_difference) == ("bytes", True, 0.0)
-    assert again.differences == ()
+    assert again.differences == again.causes == ()
+    assert again.metrics == {}
+    assert not again.rebuilt
     assert again.content_hash == run.content_hash
     assert again.run == run
     with trained.ledger.read() as reader:
@@ -47,7 +52,7 @@ def test_another_seed_and_another_environment_are_seen(trained: Toy) -> None:
     then["python"]["version"] = "3.1.4"
     then["distributions"]["numpy"]["version"] = "1.0"
     change(trained, seed=run.seed + 1, environment=trained.store.put_json(then))
-    again = reproduce(trained.project, trained.ledger, trained.store, "1", actor="ada")
+    again = reproduce(trained.project, trained.ledger, trained.store, "1", actor="ada", environment="here")
     change(trained, seed=run.seed, environment=run.environment)
     assert again.grade == "different"
     assert not again.same
@@ -55,6 +60,8 @@ def test_another_seed_and_another_environment_are_seen(trained: Toy) -> None:
     assert again.max_difference > TOLERANCE
     assert again.differences[0].startswith("numpy: 1.0 then, ")
     assert any(each.startswith("python version: 3.1.4 then, ") for each in again.differences)
+    assert again.causes == again.differences
+    assert not again.rebuilt
 
 
 @pytest.mark.parametrize("table", ["train", "holdout", "rows"])
@@ -113,3 +120,33 @@ def test_the_largest_difference_is_absolute_below_one_and_relative_above() -> No
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1))
 def test_equal_scores_differ_by_nothing(values: list[float]) -> None:
     assert max_difference(scores(*values), scores(*values)) == 0.0
+
+
+CLONE = """
+import json, sys
+from pathlib import Path
+from penstock import Project
+found = Project.open(Path(sys.argv[1]), actor="ada").reproduce("1")
+print(json.dumps([found.grade, found.rebuilt, found.differences, found.causes]))
+"""
+ROUNDED = MODEL.replace("import steps", "import rounding\nimport steps").replace(
+    "Classifier(10", "Classifier(rounding.TREES"
+)
+TRAIN = "import sys; from pathlib import Path; from train.train_toy import opened; opened(Path(sys.argv[1])).train()"
+
+
+@pytest.mark.slow
+def test_a_run_of_another_machine_is_reproduced_in_its_own_environment(tmp_path: Path) -> None:
+    """Another clone and another environment, with the ledger and the store in common. Asks uv's cache or its index."""
+    there = toy(tmp_path / "there", ROUNDED)
+    old, new = (wheel(tmp_path / "wheels", "rounding", f"{n}.0", f"TREES = {n}\n") for n in (3, 4))
+    run_in(environment(tmp_path / "old", old), TRAIN, there.root)
+
+    here = tmp_path / "here"
+    here.mkdir()
+    shared = f"ledger: sqlite:///{there.project.home}/ledger.db\nstore: {there.project.store_path}\n"
+    (here / "penstock.yaml").write_text((there.root / "penstock.yaml").read_text() + shared)
+    python = environment(tmp_path / "new", new)
+    told = json.loads(run_in(python, CLONE, here))
+    assert told == ["bytes", True, [], []]
+    assert len(list((here / ".penstock" / "environments").iterdir())) == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.digest import short
 from penstock.errors import UsageError
 from penstock.ledger import Artifact, Run
+from penstock.train.determinism import unseeded_at
 from penstock.train.environment import Environment, differences
 from penstock.train.launch import Trained
 from penstock.train.recipe import Recipe
@@ -35,11 +36,6 @@ def likely_causes(then: Environment, now: Environment, trained: Trained) -> tupl
     """
     unseeded = [unseeded_at(place) for place in trained.entropy]
     return (*unseeded, *environment_causes(then, now, trained.imported)) or (_UNKNOWN,)
-
-
-def unseeded_at(place: str) -> str:
-    """In words: a line of the user's code that asked the system for random bits."""
-    return f"{place} takes random bits from the system, which no seed determines"
 
 
 def environment_causes(then: Environment, now: Environment, imported: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ A library is set up when the user's code imports it, and is not imported for tha
 generator when it has no `random_state`; XGBoost and LightGBM have a fixed seed of their own.
 """
 
+import ast
+import linecache
 import os
 import random
 import sys
@@ -116,6 +118,11 @@ def _with_lightgbm_defaults(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"deterministic": True, **way, **params}
 
 
+def unseeded_at(place: str) -> str:
+    """In words: a line of the user's code that asked the system for random bits."""
+    return f"{place} takes random bits from the system, which no seed determines"
+
+
 class Entropy:
     """Notes which lines of the user's code ask the system for random bits, which no seed determines."""
 
@@ -134,7 +141,7 @@ class Entropy:
 
         os.urandom = self._noted(os.urandom)
         random._urandom = self._noted(random._urandom)  # type: ignore[attr-defined]
-        generators.randbits = self._noted(generators.randbits)  # type: ignore[attr-defined]
+        generators.randbits = self._noted(generators.randbits, unless=_given_a_seed)  # type: ignore[attr-defined]
         self._watch_random()
 
     def _watch_random(self) -> None:
@@ -149,9 +156,13 @@ class Entropy:
         random.Random.seed = noted  # type: ignore[method-assign, assignment]
         random.seed = random._inst.seed
 
-    def _noted(self, source: Callable[..., Any]) -> Callable[..., Any]:
+    def _noted(
+        self, source: Callable[..., Any], *, unless: Callable[[FrameType], bool] = lambda _: False
+    ) -> Callable[..., Any]:
         def asked(*arguments: Any) -> Any:
-            self._note(sys._getframe(1))
+            frame = sys._getframe(1)
+            if not unless(frame):
+                self._note(frame)
             return source(*arguments)
 
         return asked
@@ -162,6 +173,23 @@ class Entropy:
         file = asking.f_code.co_filename
         if file.startswith(self._code):
             self._places.setdefault(f"{file.removeprefix(self._code)}:{asking.f_lineno}")
+
+
+def _given_a_seed(frame: FrameType) -> bool:
+    """Whether the call that runs has arguments: NumPy's `RandomState(3)` asks for random bits too, and drops them."""
+    first, last, start, end = [*frame.f_code.co_positions()][frame.f_lasti // 2]
+    if first is None or last is None or start is None or end is None:
+        return False
+    lines = [line.encode() for line in linecache.getlines(frame.f_code.co_filename)[first - 1 : last]]
+    if not lines:
+        return False
+    lines[-1] = lines[-1][:end]
+    text = b"".join([lines[0][start:], *lines[1:]]).decode()
+    try:
+        call = ast.parse(f"({text})", mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(call, ast.Call) and bool(call.args or call.keywords)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:

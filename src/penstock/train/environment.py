@@ -185,13 +185,9 @@ def differences(then: Environment, now: Environment) -> tuple[str, ...]:
 def _distribution_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
     for name in sorted({*then, *now}):
         before, after = then.get(name), now.get(name)
-        if before == after:
-            continue
-        if before is None or after is None:
+        if before is None or after is None or before["version"] != after["version"]:
             yield f"{name}: {_version(before)} then, {_version(after)} now"
-        elif before["version"] != after["version"]:
-            yield f"{name}: {before['version']} then, {after['version']} now"
-        else:
+        elif before["digest"] != after["digest"]:  # which may come from an index here, and from a kept wheel there
             yield f"{name} {before['version']}: same version, other files"
 
 

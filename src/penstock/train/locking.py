@@ -1,28 +1,39 @@
 """The lock of the environment at hand, made beside a training and kept with its run.
 
 The hashes of files that were installed are known to the index alone. uv remembers them from the installation, so
-most often nothing is asked; what was locked once is not locked again. Without uv or an index a run has no lock: its
-record still names every version and every file, and `reproduce` locks them when it needs to.
+most often nothing is asked; what was locked once is not locked again. What no index has is kept as a wheel. Without
+uv, or when no index answers, a run has no lock: its record still names every version and every file, and `reproduce`
+locks them when it needs to.
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.digest import digest_value
 from penstock.errors import PenstockError
 from penstock.train.environment import distributions
 from penstock.train.uv import find_uv, lock
-from penstock.train.wheels import origin
+from penstock.train.wheels import file_name, origin, pack
 
 LOCK = "requirements.lock"  # the artifact of a run
+WHEELS = "wheels/"  # begins the names of those that hold what no index has
+
+
+@dataclass(frozen=True)
+class Locked:
+    """The lock's text, and the wheels of what is not in it, by file name."""
+
+    text: str
+    wheels: Mapping[str, bytes]
 
 
 @contextmanager
-def locking(home: Path) -> "Iterator[Future[str | None]]":
-    """The text of the lock, or None, once it is there. `home` is where what was locked before is found."""
+def locking(home: Path) -> "Iterator[Future[Locked | None]]":
+    """The lock, or None, once it is there. `home` is where what was locked before is found."""
     # A thread, since the index may take as long to answer as the training takes: neither waits for the other.
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="locking")
     try:
@@ -31,13 +42,13 @@ def locking(home: Path) -> "Iterator[Future[str | None]]":
         pool.shutdown(wait=False)
 
 
-def locked_here(home: Path) -> str | None:
+def locked_here(home: Path) -> Locked | None:
     """The lock of what an index gave this environment; None when there is no uv, or it cannot say."""
     wanted = [f"{name}=={each.version}" for name, each in distributions().items() if origin(each) is None]
     python = platform.python_version()
     known = home / "locks" / f"{digest_value([python, wanted])}.txt"
     if known.exists():
-        return known.read_text()
+        return Locked(known.read_text(), {})
     uv = find_uv()
     if uv is None:
         return None
@@ -45,10 +56,14 @@ def locked_here(home: Path) -> str | None:
         made = lock(uv, wanted, directory=home, python=python)
     except PenstockError:
         return None
-    text = "".join([made.text, *(f"# no index has {each}\n" for each in made.missing)])
     if not made.missing:
-        _write(known, text)
-    return text
+        _write(known, made.text)
+    left = [_packed(each.partition("==")[0]) for each in made.missing]
+    return Locked(made.text, {file_name(wheel): wheel for wheel in left if wheel})
+
+
+def _packed(name: str) -> bytes | None:
+    return pack(distributions()[name], {})[1]
 
 
 def _write(path: Path, text: str) -> None:

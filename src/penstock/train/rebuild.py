@@ -8,7 +8,8 @@ import platform
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,14 +32,8 @@ def missing_here(environment: Environment, store: "Store") -> tuple[str, ...]:
     """In which of its distributions, and in Python, the environment at hand is not the recorded one."""
     recorded = environment["distributions"]
     now = {name: _at_hand(name, recorded.get(name, {}), store) for name in distributions()}
-    then = {name: _versioned(each) for name, each in recorded.items()}
-    return differences(
-        {"python": environment["python"], "distributions": then}, {"python": python_facts(), "distributions": now}
-    )
-
-
-def _versioned(distribution: Mapping[str, str]) -> dict[str, str]:
-    return {"version": distribution["version"], "digest": distribution["digest"]}
+    then = {"python": environment["python"], "distributions": recorded}
+    return differences(then, {"python": python_facts(), "distributions": now})
 
 
 def _at_hand(name: str, recorded: Mapping[str, str], store: "Store") -> dict[str, str]:
@@ -70,31 +65,41 @@ def _bytes_here(name: str) -> bytes | None:
     return file.read_bytes() if file.is_file() else None
 
 
-def rebuild(environment: Environment, locked: str | None, store: "Store", home: Path) -> Path:
+@dataclass(frozen=True)
+class Kept:
+    """What a run has kept of its environment beside the record: the lock, and blobs of wheels by file name."""
+
+    lock: str | None = None
+    wheels: Mapping[str, str] = field(default_factory=dict)
+
+
+def rebuild(environment: Environment, kept: Kept, store: "Store", home: Path) -> Path:
     """The Python of the recorded environment, which is built in `home` unless it is there already.
 
-    `locked` is the lock that was kept with the run. Raises PenstockError when there is no uv, when its index
+    Raises PenstockError when there is no uv, when its index
     cannot be reached or lacks a distribution, and Damaged when a kept wheel is not what was recorded.
     """
     if "penstock" not in environment["distributions"]:
         raise PenstockError(
             "Penstock itself was not installed where the run was made, but run from its sources", hint=HERE
         )
-    key = digest_value([environment["python"], environment["distributions"], locked])[:16]
+    key = digest_value([environment["python"], environment["distributions"], kept.lock, dict(kept.wheels)])[:16]
     place = home / "environments" / key
     if not (place / "bin" / "python").exists():
-        _build(environment, locked, store, place)
+        _build(environment, kept, store, place)
     return place / "bin" / "python"
 
 
-def _build(environment: Environment, locked: str | None, store: "Store", place: Path) -> None:
+def _build(environment: Environment, kept: Kept, store: "Store", place: Path) -> None:
     uv = require_uv(f"pip install uv; {HERE}")
     draft = place.with_name(new_id())
     draft.mkdir(parents=True)
     try:
         _make_empty(uv, environment["python"]["version"], draft)
-        wheels = _unpack_wheels(environment, store, draft / "wheels")
-        (draft / "requirements.txt").write_text("\n".join([_requirements(environment, locked, uv, draft), *wheels]))
+        blobs = _wheels(environment, kept)
+        lock = _requirements(environment, blobs, kept.lock, uv, draft)
+        wheels = _unpack_wheels(blobs, store, draft / "wheels")
+        (draft / "requirements.txt").write_text("\n".join([lock, *wheels]))
         _install(uv, draft)
         _publish(draft / "environment", place)
     finally:
@@ -124,11 +129,19 @@ def _publish(built: Path, place: Path) -> None:
             raise
 
 
-def _requirements(environment: Environment, locked: str | None, uv: Path, directory: Path) -> str:
+def _wheels(environment: Environment, kept: Kept) -> dict[str, str]:
+    """The blobs of the wheels that were kept, by name of the distribution."""
+    extra = {normal(name.partition("-")[0]): blob for name, blob in kept.wheels.items()}
+    found = {name: each.get("wheel", extra.get(normal(name))) for name, each in environment["distributions"].items()}
+    return {name: blob for name, blob in found.items() if blob}
+
+
+def _requirements(
+    environment: Environment, wheels: Container[str], locked: str | None, uv: Path, directory: Path
+) -> str:
     """The lock of everything that an index has: the one of the run where it is whole, else one made now."""
-    wanted = [
-        f"{name}=={each['version']}" for name, each in environment["distributions"].items() if "wheel" not in each
-    ]
+    left = {name: each["version"] for name, each in environment["distributions"].items() if name not in wheels}
+    wanted = [f"{name}=={version}" for name, version in left.items()]
     if locked is not None and not _unlocked(wanted, locked):
         return locked
     try:
@@ -153,11 +166,10 @@ def _pin(requirement: str) -> str:
     return f"{normal(name)}=={version}"
 
 
-def _unpack_wheels(environment: Environment, store: "Store", directory: Path) -> list[str]:
+def _unpack_wheels(blobs: Mapping[str, str], store: "Store", directory: Path) -> list[str]:
     """Write the kept wheels; a requirement with its hash for each."""
     directory.mkdir()
-    packed = {name: each["wheel"] for name, each in environment["distributions"].items() if "wheel" in each}
-    return [_unpack_wheel(name, store.read_bytes(blob), directory) for name, blob in packed.items()]
+    return [_unpack_wheel(name, store.read_bytes(blob), directory) for name, blob in blobs.items()]
 
 
 def _unpack_wheel(name: str, wheel: bytes, directory: Path) -> str:

@@ -6,7 +6,7 @@ the environment: the one at hand if it is the recorded one, else it is built aga
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,9 +17,9 @@ from penstock.ledger import Artifact, Metric, Run, node
 from penstock.train.causes import likely_causes, recorded_recipe
 from penstock.train.environment import differences
 from penstock.train.launch import Trained, launch
-from penstock.train.locking import LOCK
+from penstock.train.locking import LOCK, WHEELS
 from penstock.train.process import Progress
-from penstock.train.rebuild import missing_here, rebuild
+from penstock.train.rebuild import Kept, missing_here, rebuild
 from penstock.train.recipe import Recipe
 from penstock.train.run import find_run
 
@@ -92,10 +92,10 @@ def reproduce(
     with ledger.read() as reader:
         found = find_run(reader, run)
         recipe = recorded_recipe(reader, store, found)
-        lock = reader.get(Artifact, run=found.id, name=LOCK)
+        kept = _kept(store, reader.find(Artifact, run=found.id))
         measured = {each.name: each.value for each in reader.find(Metric, run=found.id)}
     _verify(store, recipe)
-    python = _python(environment, found, lock, store, project.home)
+    python = _python(environment, found, kept, store, project.home)
     place = project.home / "runs" / new_id()
     try:
         again = _again(recipe, found, measured, store, place, python, progress)
@@ -105,12 +105,20 @@ def reproduce(
     return again
 
 
-def _python(environment: Place, run: Run, lock: Artifact | None, store: "Store", home: Path) -> Path | None:
+def _kept(store: "Store", artifacts: Iterable[Artifact]) -> Kept:
+    """What the run has kept of its environment."""
+    blobs = {each.name: each.digest for each in artifacts}
+    lock = store.read_bytes(blobs[LOCK]).decode() if LOCK in blobs else None
+    wheels = {name.removeprefix(WHEELS): blob for name, blob in blobs.items() if name.startswith(WHEELS)}
+    return Kept(lock, wheels)
+
+
+def _python(environment: Place, run: Run, kept: Kept, store: "Store", home: Path) -> Path | None:
     """The Python of another environment than this one; None for this one."""
     recorded = store.read_json(run.environment)
     if environment == "here" or (environment == "recorded" and not missing_here(recorded, store)):
         return None
-    return rebuild(recorded, store.read_bytes(lock.digest).decode() if lock else None, store, home)
+    return rebuild(recorded, kept, store, home)
 
 
 def _verify(store: "Store", recipe: Recipe) -> None:

@@ -18,7 +18,7 @@ from penstock.ledger import Artifact, Metric, Param, Run, SealedBundle, node, ut
 from penstock.train.code import Code, snapshot
 from penstock.train.environment import host
 from penstock.train.launch import Trained, launch, read_log
-from penstock.train.locking import LOCK, locking
+from penstock.train.locking import LOCK, WHEELS, Locked, locking
 from penstock.train.process import Progress, is_gone
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.signature import check_fit, written_signature
@@ -188,7 +188,7 @@ def _finish(
     trained: Trained,
     place: Path,
     objective: str | None,
-    lock: str | None,
+    lock: Locked | None,
 ) -> Run:
     """Record what a run made, all of it or nothing."""
     results = {
@@ -201,7 +201,8 @@ def _finish(
     finished = run._replace(**results)
     kept = {RECIPE: store.put_json(recipe.to_json()), IMPORTED: store.put_json(list(trained.imported))}
     if lock is not None:
-        kept[LOCK] = store.put_bytes(lock.encode())
+        kept[LOCK] = store.put_bytes(lock.text.encode())
+        kept |= {f"{WHEELS}{name}": store.put_bytes(wheel) for name, wheel in lock.wheels.items()}
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, **results)
         transaction.add(*_records(finished, trained))

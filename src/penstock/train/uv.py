@@ -22,7 +22,7 @@ _COMPILE = (
 
 @dataclass(frozen=True)
 class Lock:
-    """Exact versions with the hashes of their files, and what no index has: `("inhouse==1.0",)`."""
+    """Exact versions with the hashes of their files, and what no index has a hash of: `("inhouse==1.0",)`."""
 
     text: str
     missing: tuple[str, ...]
@@ -50,20 +50,27 @@ def lock(uv: Path, requirements: Sequence[str], *, directory: Path, python: str)
     """
     command = [str(uv), *_COMPILE, "--python-version", python]
     known = _run([*command, "--offline", "-"], directory, "\n".join(requirements))
-    if known.returncode == 0:
+    if known.returncode == 0 and not _unhashed(known.stdout):
         return Lock(known.stdout, ())
     left, missing = [*requirements], list[str]()
     for _ in range(_ATTEMPTS):
         done = _run([*command, "-"], directory, "\n".join(left))
-        if done.returncode == 0:
+        bare = _unhashed(done.stdout) if done.returncode == 0 else set()
+        if done.returncode == 0 and not bare:
             return Lock(done.stdout, tuple(missing))
-        refused = {normal(name) for name in _REQUIRED.findall(done.stderr)}
+        refused = bare or {normal(name) for name in _REQUIRED.findall(" ".join(done.stderr.split()))}
         unknown = [each for each in left if normal(each.partition("==")[0]) in refused]
         if not unknown:
             raise PenstockError(f"uv found no hashes: {reason(done.stderr)}")
         left = [each for each in left if each not in unknown]
         missing += unknown
     raise PenstockError(f"no index that uv knows has {', '.join(missing)}, and more")
+
+
+def _unhashed(text: str) -> set[str]:
+    """Names that a lock pins without a hash: a mere directory of wheels tells none."""
+    pins = (line for line in text.splitlines() if line[:1].isalnum())
+    return {normal(line.partition("==")[0]) for line in pins if not line.endswith("\\")}
 
 
 def normal(name: str) -> str:
@@ -80,8 +87,8 @@ def run_uv(uv: Path, *arguments: str, directory: Path, what: str, hint: str) -> 
 
 def reason(stderr: str) -> str:
     """What went wrong, in uv's words, on one line."""
-    lines = [line.strip().removeprefix("cause: ").removeprefix("error: ") for line in stderr.splitlines()]
-    return "; ".join(line for line in lines if line)[:500] or "it said nothing"
+    words = " ".join(stderr.split())  # it breaks long lines
+    return words.removeprefix("error: ").replace(" cause: ", ": ")[:500] or "it said nothing"
 
 
 def _run(

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 MAX_BYTES = 64 << 20
+_INSTALLED = {"site-packages", "dist-packages"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _WRITTEN_BY_INSTALLERS = frozenset(
     {"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json"}
@@ -57,14 +58,16 @@ def _directory(source: Mapping[str, Any]) -> Path:
 
 def _imported_from(directory: Path) -> Iterator[tuple[str, Path]]:
     """Every file of the packages and modules that were imported from a directory."""
-    # The directory may hold the environment itself, and the place that the user's code was written to.
+    # The directory may hold environments, and the place that the user's code was written to.
     others = [place for place in (Path(sys.prefix).resolve(), Path.cwd()) if place != directory]
     for name, module in [*sys.modules.items()]:
         file = getattr(module, "__file__", None)
-        if not file or "." in name or name == "__main__":
+        if not file or "." in name or name in ("__main__", "__mp_main__"):
             continue
         path = Path(file).resolve()
-        if path.is_relative_to(directory) and not any(path.is_relative_to(other) for other in others):
+        if not path.is_relative_to(directory) or any(path.is_relative_to(other) for other in others):
+            continue
+        if not _INSTALLED & {*path.parts}:
             yield from _package(name, path.parent) if hasattr(module, "__path__") else [(path.name, path)]
 
 

@@ -15,7 +15,7 @@ from resource import RUSAGE_SELF, getrusage
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import Conflict, PenstockError, UsageError, UserCodeError
-from penstock.train.determinism import Entropy, seed_everything, set_up_libraries
+from penstock.train.determinism import Entropy, seed_everything, set_up_libraries, unseeded_at
 from penstock.train.environment import capture, imported, summary
 from penstock.train.launch import Job, Trained, read_job, write_report
 from penstock.train.process import die_with
@@ -81,6 +81,8 @@ def work(job: Job) -> Trained:
     started = time.perf_counter()
     estimator = _fit(fit, X, y, job)
     seconds = time.perf_counter() - started
+    for place in entropy.places:
+        sys.stdout.write(f"{unseeded_at(place)}\n")  # the log of the run
     environment = capture(output.put_bytes, libraries.applied)
     digest = output.put_json(environment)
     draft = _draft(job, store, estimator, X, y, {"digest": digest, **summary(environment)})
