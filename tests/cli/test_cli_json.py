@@ -73,6 +73,7 @@ CALLS = {
     "run": "",
     "status": "",
     "trace": "{prediction}",
+    "train diff": "1 1",
     "train runs": "",
     "train show": "1",
     "validate card": "",
