@@ -48,6 +48,9 @@ def run(number, **fields):
     return Run(**{"id": f"run-{number}", "number": number, **known, **maps, **rest} | fields)
 
 
+AUC = Metric("run-1", "auc", value=0.7, step=0, at=NOW, low=0.6, high=0.8, n=3)
+
+
 def version(commit, dataset="flights"):
     return Version(commit, dataset, "content", "schema", 3, 100, "producer", NOW)
 
@@ -65,13 +68,11 @@ def test_every_table_takes_its_record_back(ledger):
     optional = run(1, finished_at=None, bundle="b", error="line 1\nline 2")
     edge = Edge(node("data", "a"), node("run", "1"), "train", at=NOW)
     with ledger.write() as transaction:
-        transaction.add(
-            optional, version("c1"), edge, Metric("run-1", "auc", 0, 0.7, NOW), Param("run-1", "depth", "6")
-        )
+        transaction.add(optional, version("c1"), edge, AUC, Param("run-1", "depth", "6"))
     with ledger.read() as reader:
         assert reader.find(Run) == [optional]
         assert reader.find(Edge) == [edge]
-        assert reader.get(Metric, run="run-1", name="auc", step=0) == Metric("run-1", "auc", 0, 0.7, NOW)
+        assert reader.get(Metric, run="run-1", name="auc") == AUC
 
 
 @EACH_EXAMPLE_ON_ITS_OWN_KEY
@@ -199,7 +200,7 @@ def test_a_conflict_that_is_swallowed_still_undoes_the_decision(ledger):
 
 def test_put_replaces_by_key(ledger):
     with ledger.write() as transaction:
-        transaction.add(run(1), Metric("run-1", "auc", 0, 0.7, NOW))
+        transaction.add(run(1), AUC)
         transaction.put(run(1, status="finished"), Cursor("log", {"at": 3}, NOW))
     with ledger.read() as reader:
         assert reader.get(Run, id="run-1").status == "finished"
@@ -236,10 +237,10 @@ def test_change_can_expect_nothing_to_be_there(ledger):
 
 def test_a_record_needs_its_parent_when_the_decision_ends(ledger):
     with ledger.write() as transaction:
-        transaction.add(Metric("run-1", "auc", 0, 0.7, NOW))
+        transaction.add(AUC)
         transaction.add(run(1))
     with pytest.raises(UsageError, match="does not hold"), ledger.write() as transaction:
-        transaction.add(Metric("run-2", "auc", 0, 0.7, NOW))
+        transaction.add(AUC._replace(run="run-2"))
     with ledger.read() as reader:
         assert reader.count(Metric) == 1
 

@@ -170,3 +170,29 @@ def test_a_ledger_of_one_branch_learns_when_it_moved(tmp_path):
         moves = reader.find(records.RefMove, dataset="flights", name="main")
     ledger.close()
     assert [(move.number, move.commit, move.at.day) for move in moves] == [(1, "c1", 1), (2, "c2", 2), (3, "c1", 3)]
+
+
+def test_a_ledger_of_final_metrics_keeps_them_as_summaries_and_points(tmp_path):
+    import sqlalchemy as sa
+    from alembic import command
+
+    from penstock.ledger.migrate import _config
+
+    at = "2026-01-01T00:00:00.000000+00:00"
+    with sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}").begin() as connection:
+        command.upgrade(_config(connection), "0002")
+        connection.exec_driver_sql(
+            "INSERT INTO runs VALUES ('r', 1, 'finished', 'k', 'f', '{}', 7, '{}', '{}', 'c', NULL, NULL, 'e', '{}', 1,"
+            f" '{at}', NULL, NULL, NULL, NULL, NULL, NULL)"
+        )
+        connection.exec_driver_sql(f"INSERT INTO metrics VALUES ('r', 'seconds', 0, 2.5, '{at}')")
+        for name, value in (("depth", "6"), ("rate", "1e-3"), ("kind", "gbdt"), ("wide", "true"), ("blank", " 6")):
+            connection.exec_driver_sql(f"INSERT INTO params VALUES ('r', '{name}', '{value}')")
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with ledger.read() as reader:
+        assert reader.get(records.Run).kind == "training"
+        assert reader.get(records.Metric)[2:] == (2.5, 0, reader.get(records.Run).started_at, 2.5, 2.5, 1)
+        assert reader.get(records.MetricPoint).value == 2.5
+        numbers = {param.name: param.number for param in reader.find(records.Param)}
+    ledger.close()
+    assert numbers == {"depth": 6, "rate": 0.001, "kind": None, "wide": None, "blank": None}

@@ -25,6 +25,7 @@ from penstock.ledger.records import (
     GateResult,
     Lease,
     Metric,
+    MetricPoint,
     ModelVersion,
     Param,
     Ref,
@@ -33,6 +34,7 @@ from penstock.ledger.records import (
     SealedBundle,
     SeriesPoint,
     SignOff,
+    Tag,
     Transition,
     Version,
     node,
@@ -42,6 +44,7 @@ from penstock.ledger.records import (
 if TYPE_CHECKING:
     from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
     from penstock.ledger.lineage import Lineage, trace
+    from penstock.ledger.metrics import Point, add_points
 
 __all__ = [
     "Action",
@@ -61,8 +64,10 @@ __all__ = [
     "Ledger",
     "Lineage",
     "Metric",
+    "MetricPoint",
     "ModelVersion",
     "Param",
+    "Point",
     "Reader",
     "Ref",
     "RefMove",
@@ -70,9 +75,11 @@ __all__ = [
     "SealedBundle",
     "SeriesPoint",
     "SignOff",
+    "Tag",
     "Transaction",
     "Transition",
     "Version",
+    "add_points",
     "hold_lease",
     "node",
     "trace",
@@ -85,6 +92,8 @@ _HOMES = {
     "AuditCheck": "audit_check",
     "Break": "audit_check",
     "Lineage": "lineage",
+    "Point": "metrics",
+    "add_points": "metrics",
     "trace": "lineage",
     "verify_audit": "audit_check",
 }

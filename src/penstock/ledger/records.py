@@ -77,7 +77,11 @@ class Execution(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One training: everything that went in, and what came out."""
+    """One training: everything that went in, and what came out.
+
+    Of a run that was only tracked (a notebook, a script, another tool) `function` is what ran, and what nobody
+    told is empty.
+    """
 
     id: str
     number: int
@@ -101,10 +105,22 @@ class Run(NamedTuple):
     probe_hash: str | None = None
     log: str | None = None  # blob: what the training printed
     error: str | None = None
+    kind: str = "training"  # training | tracked
+    name: str = ""
+    experiment: str = ""  # runs that belong together
 
 
 class Param(NamedTuple):
-    """A parameter of a run, searchable."""
+    """A parameter of a run, searchable; as a number too where it is one."""
+
+    run: str
+    name: str
+    value: str
+    number: float | None = None
+
+
+class Tag(NamedTuple):
+    """A word about a run, which may be changed."""
 
     run: str
     name: str
@@ -112,10 +128,24 @@ class Param(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A number of a run at a step (0 for a final one)."""
+    """A number of a run: the newest value, and what all of them were between."""
 
     run: str
     name: str
+    value: float
+    step: int
+    at: datetime
+    low: float
+    high: float
+    n: int
+
+
+class MetricPoint(NamedTuple):
+    """One value of a metric; `number` counts from 1 in the order of arrival."""
+
+    run: str
+    name: str
+    number: int
     step: int
     value: float
     at: datetime

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from penstock.errors import UsageError
 from penstock.ledger import records as r
 
-REVISION = "0002"  # the newest migration: a ledger that says so is opened without importing Alembic
+REVISION = "0003"  # the newest migration: a ledger that says so is opened without importing Alembic
 
 Names = tuple[str, ...]
 
@@ -79,9 +79,13 @@ TABLES = (
     ),
     Table(r.RefMove, "ref_moves", ("dataset", "name", "number")),
     Table(r.Execution, "executions", ("key",), indexes=(("step", "finished_at"),)),
-    Table(r.Run, "runs", ("id",), unique=(("number",),), indexes=(("key",), ("status",), ("started_at",))),
-    Table(r.Param, "params", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),
-    Table(r.Metric, "metrics", ("run", "name", "step"), indexes=(("name", "value"),), parents=(_RUN,)),
+    Table(
+        r.Run, "runs", ("id",), unique=(("number",),), indexes=(("key",), ("status",), ("started_at",), ("experiment",))
+    ),
+    Table(r.Param, "params", ("run", "name"), indexes=(("name", "value"), ("name", "number")), parents=(_RUN,)),
+    Table(r.Tag, "tags", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),
+    Table(r.Metric, "metrics", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),
+    Table(r.MetricPoint, "metric_points", ("run", "name", "number"), parents=(_RUN,), by_key=True),
     Table(r.Artifact, "artifacts", ("run", "name"), parents=(_RUN,)),
     Table(r.SealedBundle, "bundles", ("digest",), indexes=(("run",),)),
     Table(r.ModelVersion, "model_versions", ("model", "number"), indexes=(("bundle",), ("model", "state"))),

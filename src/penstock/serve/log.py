@@ -1,11 +1,7 @@
 """The prediction log: what was answered is on record before the answer leaves.
 
-Records are appended to segments, `predictions-<start>-<pid>.log` and `feedback-<start>-<pid>.log`. A frame is
-
-    4 bytes   marker
-    u32       length of the payload
-    u32       CRC-32 of length and payload
-    payload   one record, MessagePack
+Records are appended to segments, `predictions-<start>-<pid>.log` and `feedback-<start>-<pid>.log`, as frames
+(`penstock.frames`) whose payload is one record in MessagePack.
 
 One `write()` takes all records of a request, so they survive `kill -9` of the server; `disk` adds an fdatasync, so
 they survive a power loss. The marker lets a reader find the next frame behind a damaged one.
@@ -13,9 +9,7 @@ they survive a power loss. The marker lets a reader find the next frame behind a
 
 import errno
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,13 +21,12 @@ import msgspec
 
 from penstock.durable import sync
 from penstock.errors import Damaged, PenstockError
+from penstock.frames import frame, scan
 
 Kind = Literal["predictions", "feedback"]
 Durability = Literal["process", "disk"]
 
 SEGMENT_BYTES = 64 * 1024 * 1024
-_MARKER = b"\xf5pl1"
-_HEAD = struct.Struct("<4sII")
 
 
 # Records hold no cycles: the collector need not walk a segment of them (gc=False).
@@ -216,20 +209,10 @@ class SegmentLog:
         )
 
 
-def frame(payload: bytes) -> bytes:
-    """A payload as it lies in a segment."""
-    length = len(payload)
-    return _HEAD.pack(_MARKER, length, _checksum(length, payload)) + payload
-
-
 def _write_all(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _checksum(length: int, payload: bytes | memoryview) -> int:
-    return zlib.crc32(payload, length & 0xFFFFFFFF)
 
 
 # --- read ----------------------------------------------------------------------------------------
@@ -269,59 +252,10 @@ def read_segment(path: Path, kind: Kind, start: int = 0) -> SegmentRead:
     with path.open("rb") as file:
         file.seek(start)
         data = file.read()
-    payloads, damaged, end = _scan(data)
+    payloads, damaged, end = scan(data)
     decoder = msgspec.msgpack.Decoder(_TYPES[kind])
     records = tuple(decoder.decode(payload) for payload in payloads)
     return SegmentRead(path.name, start, start + end, records, tuple(_damage(path, start, damaged)))
-
-
-def _scan(data: bytes) -> tuple[list[memoryview], list[tuple[int, int]], int]:
-    """The payloads of all whole frames, the (begin, end) of damaged stretches, and where the last whole frame ends."""
-    view = memoryview(data)
-    payloads: list[memoryview] = []
-    damaged: list[tuple[int, int]] = []
-    position = 0
-    while position < len(data):
-        payload = _frame_at(view, position)
-        if payload is None:
-            found = _next_frame(data, view, position + 1)
-            if found is None:
-                # A complete frame that fails its checksum was written whole: bytes changed since.
-                if not _complete(view, position):
-                    break
-                found = len(data)
-            damaged.append((position, found))
-            position = found
-            continue
-        payloads.append(payload)
-        position += _HEAD.size + len(payload)
-    return payloads, damaged, position
-
-
-def _frame_at(view: memoryview, position: int) -> memoryview | None:
-    if len(view) - position < _HEAD.size:
-        return None
-    marker, length, checksum = _HEAD.unpack_from(view, position)
-    payload = view[position + _HEAD.size : position + _HEAD.size + length]
-    if marker != _MARKER or len(payload) != length or _checksum(length, payload) != checksum:
-        return None
-    return payload
-
-
-def _complete(view: memoryview, position: int) -> bool:
-    """Whether the bytes from `position` on can hold the frame whose head stands there."""
-    if len(view) - position < _HEAD.size:
-        return False
-    marker, length, _ = _HEAD.unpack_from(view, position)
-    return bool(marker != _MARKER or len(view) - position - _HEAD.size >= length)
-
-
-def _next_frame(data: bytes, view: memoryview, position: int) -> int | None:
-    while (position := data.find(_MARKER, position)) >= 0:
-        if _frame_at(view, position) is not None:
-            return position
-        position += 1
-    return None
 
 
 def _damage(path: Path, start: int, stretches: Iterable[tuple[int, int]]) -> Iterator[Damaged]:

@@ -6,15 +6,17 @@ made, in one transaction. In between nothing is held open.
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import FunctionError, Killed, PenstockError, UsageError
 from penstock.ids import new_id
-from penstock.ledger import Artifact, Metric, Param, Run, SealedBundle, node, utc_now
+from penstock.ledger import Artifact, Param, Point, Run, SealedBundle, add_points, node, utc_now
 from penstock.train.code import Code, snapshot
 from penstock.train.environment import host
 from penstock.train.launch import Trained, launch, read_log
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.project import ProjectFile, Target, Train
     from penstock.store import Store
 
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 RECIPE = "recipe.json"  # the artifact that a run can be repeated from
 IMPORTED = "imported.json"  # names of the distributions that the training loaded
 
@@ -176,7 +179,7 @@ def _begin(ledger: "Ledger", run: Run) -> Run:
     with ledger.write() as transaction:
         last = transaction.find(Run, order_by="-number", limit=1)
         numbered = run._replace(number=last[0].number + 1 if last else 1)
-        transaction.add(numbered, *(Param(run.id, name, _text(value)) for name, value in run.params.items()))
+        transaction.add(numbered, *(param_of(run.id, name, value) for name, value in run.params.items()))
     return numbered
 
 
@@ -205,7 +208,10 @@ def _finish(
         kept |= {f"{WHEELS}{name}": store.put_bytes(wheel) for name, wheel in lock.wheels.items()}
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, **results)
-        transaction.add(*_records(finished, trained))
+        transaction.add(_sealed(finished, trained))
+        add_points(
+            transaction, run.id, [Point(name, value, 0, _ended(finished)) for name, value in trained.metrics.items()]
+        )
         transaction.add(*(Artifact(run.id, name, blob, store.blobs.size(blob)) for name, blob in kept.items()))
         _link(transaction, finished, objective)
     return finished
@@ -229,18 +235,20 @@ def _ending(store: "Store", place: Path, status: str, error: str | None = None) 
     return {"status": status, "finished_at": utc_now(), "log": kept, "error": error}
 
 
-def _records(run: Run, trained: Trained) -> Sequence[object]:
-    ended = run.finished_at or utc_now()
-    sealed = SealedBundle(
+def _sealed(run: Run, trained: Trained) -> SealedBundle:
+    return SealedBundle(
         digest=trained.bundle,
         run=run.id,
         format=trained.format,
         bytes=trained.bytes,
         public_key=trained.public_key,
         signature=trained.signature,
-        created_at=ended,
+        created_at=_ended(run),
     )
-    return [sealed, *(Metric(run.id, name, 0, value, ended) for name, value in trained.metrics.items())]
+
+
+def _ended(run: Run) -> datetime:
+    return run.finished_at or utc_now()
 
 
 def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
@@ -254,8 +262,10 @@ def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
     transaction.link(here, node("bundle", run.bundle or ""), "sealed")
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+def param_of(run: str, name: str, value: Any) -> Param:
+    """A parameter as text, JSON where it is no text, and as a number where it reads like one."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return Param(run, name, text, float(text) if _NUMBER.fullmatch(text) else None)
 
 
 def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:

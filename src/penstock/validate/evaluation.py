@@ -1,13 +1,13 @@
 """Evaluating a bundle: gather the evidence, judge every gate, record all of it in one decision."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import UsageError
 from penstock.ids import new_id
-from penstock.ledger import Evaluation, GateResult, Ledger, node, utc_now
+from penstock.ledger import Evaluation, GateResult, Ledger, Point, SealedBundle, add_points, node, utc_now
 from penstock.objective import objective_digest
 from penstock.project import Config, Objective, ProjectFile, load_function
 from penstock.validate import record as recorded
@@ -231,7 +231,16 @@ def _write(ledger: Ledger, store: "Store", record: dict[str, Any], judgements: t
         transaction.link(node("objective", evaluation.objective), here, "judged by")
         if evaluation.champion:
             transaction.link(node("bundle", evaluation.champion), here, "champion")
+        if made := transaction.get(SealedBundle, digest=evaluation.bundle):
+            add_points(transaction, made.run, _points(record, evaluation.at))
     return Evaluated(evaluation, results, record)
+
+
+def _points(record: Mapping[str, Any], at: datetime) -> Iterator[Point]:
+    """The judged numbers as metrics of the run that made the bundle: what runs are compared by."""
+    for row in record["metrics"]:
+        if row["value"] is not None:
+            yield Point(row["metric"], row["value"], 0, at)
 
 
 def _result(evaluation: str, position: int, judgement: Judgement) -> GateResult:

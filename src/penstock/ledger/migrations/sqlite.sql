@@ -157,7 +157,7 @@ CREATE TABLE runs (
 	content_hash TEXT, 
 	probe_hash TEXT, 
 	log TEXT, 
-	error TEXT, 
+	error TEXT, kind TEXT DEFAULT 'training' NOT NULL, name TEXT DEFAULT '' NOT NULL, experiment TEXT DEFAULT '' NOT NULL, 
 	CONSTRAINT pk_runs PRIMARY KEY (id), 
 	CONSTRAINT uq_runs_number UNIQUE (number)
 );
@@ -239,20 +239,10 @@ CREATE TABLE gate_results (
 	CONSTRAINT pk_gate_results PRIMARY KEY (evaluation, position), 
 	CONSTRAINT fk_gate_results_evaluations FOREIGN KEY(evaluation) REFERENCES evaluations (id) DEFERRABLE INITIALLY DEFERRED
 );
-CREATE TABLE metrics (
-	run TEXT NOT NULL, 
-	name TEXT NOT NULL, 
-	step INTEGER NOT NULL, 
-	value DOUBLE NOT NULL, 
-	at TEXT NOT NULL, 
-	CONSTRAINT pk_metrics PRIMARY KEY (run, name, step), 
-	CONSTRAINT fk_metrics_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
-);
-CREATE INDEX ix_metrics_name_value ON metrics (name, value);
 CREATE TABLE params (
 	run TEXT NOT NULL, 
 	name TEXT NOT NULL, 
-	value TEXT NOT NULL, 
+	value TEXT NOT NULL, number DOUBLE, 
 	CONSTRAINT pk_params PRIMARY KEY (run, name), 
 	CONSTRAINT fk_params_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
 );
@@ -287,4 +277,40 @@ CREATE TABLE ref_moves (
 	at TEXT NOT NULL, 
 	CONSTRAINT pk_ref_moves PRIMARY KEY (dataset, name, number)
 );
-INSERT INTO alembic_version VALUES ('0002');
+CREATE INDEX ix_runs_experiment ON runs (experiment);
+CREATE INDEX ix_params_name_number ON params (name, number);
+CREATE TABLE tags (
+	run TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	value TEXT NOT NULL, 
+	CONSTRAINT pk_tags PRIMARY KEY (run, name), 
+	CONSTRAINT fk_tags_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_tags_name_value ON tags (name, value);
+CREATE TABLE metric_points (
+	run TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	step INTEGER NOT NULL, 
+	value DOUBLE NOT NULL, 
+	at TEXT NOT NULL, 
+	CONSTRAINT pk_metric_points PRIMARY KEY (run, name, number), 
+	CONSTRAINT fk_metric_points_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
+)
+ WITHOUT ROWID
+
+;
+CREATE TABLE metrics (
+	run TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	value DOUBLE NOT NULL, 
+	step INTEGER NOT NULL, 
+	at TEXT NOT NULL, 
+	low DOUBLE NOT NULL, 
+	high DOUBLE NOT NULL, 
+	n INTEGER NOT NULL, 
+	CONSTRAINT pk_metrics PRIMARY KEY (run, name), 
+	CONSTRAINT fk_metrics_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_metrics_name_value ON metrics (name, value);
+INSERT INTO alembic_version VALUES ('0003');
