@@ -14,7 +14,7 @@ from penstock.errors import Damaged, UsageError
 from penstock.ledger import AuditEntry, Run, utc_now, verify_audit
 from penstock.train import TOLERANCE, find_run, reproduce
 from penstock.train.launch import Trained
-from penstock.train.reproduce import grade, max_difference
+from penstock.train.reproduce import changed_metrics, grade, max_difference
 
 
 def only_run(project: Toy) -> Run:
@@ -44,6 +44,11 @@ def test_a_run_is_reproduced_to_the_byte_from_what_was_recorded(trained: Toy) ->
     assert (entry.actor, entry.subject, entry.payload["grade"]) == ("ada", f"run:{run.id}", "bytes")
     assert set(trained.store.blobs.digests()) == before
     assert list((trained.project.home / "runs").iterdir()) == []
+
+
+def test_numbers_that_the_training_measured_are_compared_and_no_others() -> None:
+    then = {"seconds": 3.0, "rows": 9.0, "valid_auc": 0.7, "roc_auc": 0.6}
+    assert changed_metrics(then, {"seconds": 4.0, "rows": 9.0, "valid_auc": 0.8}) == {"valid_auc": (0.7, 0.8)}
 
 
 def test_another_seed_and_another_environment_are_seen(trained: Toy) -> None:

@@ -177,8 +177,11 @@ def _again(
 def changed_metrics(
     then: Mapping[str, float], now: Mapping[str, float]
 ) -> dict[str, tuple[float | None, float | None]]:
-    """The numbers that differ, of those that do not depend on how fast or how full the machine was."""
-    names = sorted({*then, *now} - MEASURED)
+    """The numbers that differ, of those that the training measures whatever the speed of the machine.
+
+    A run has others too, such as those that an evaluation judged: they are no result of the training.
+    """
+    names = sorted({*now} - MEASURED)
     return {name: (then.get(name), now.get(name)) for name in names if then.get(name) != now.get(name)}
 
 
