@@ -12,8 +12,8 @@ from penstock.data import training_set
 from penstock.errors import UsageError
 from penstock.store import Manifest
 from penstock.train import Tables, find_run, reproduce, run_differences
-from penstock.train.causes import environment_causes, likely_causes
 from penstock.train.launch import Trained
+from penstock.train.reproduction.causes import environment_causes, likely_causes
 
 NOTHING = Trained("bundle", "skops", 1, "public", "signature", "content", "probe", "environment", {})
 

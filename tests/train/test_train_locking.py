@@ -6,16 +6,16 @@ from train.train_toy import Toy
 
 from penstock.ledger import Artifact
 from penstock.train import find_run
-from penstock.train.environment import distributions
-from penstock.train.locking import LOCK, locked_here
-from penstock.train.uv import normal
-from penstock.train.wheels import origin
+from penstock.train.environment.capture import distributions
+from penstock.train.environment.locking import LOCK, locked_here
+from penstock.train.environment.uv import normal
+from penstock.train.environment.wheels import origin
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from penstock.train import environment, locking
-found = {name: each for name, each in environment.distributions().items() if name == "rounding"}
+from penstock.train.environment import capture, locking
+found = {name: each for name, each in capture.distributions().items() if name == "rounding"}
 locking.distributions = lambda: found
 made = locking.locked_here(Path(sys.argv[1]))
 print([*made.wheels], made.text)
@@ -40,7 +40,7 @@ def test_what_no_index_has_is_kept_as_a_wheel(tmp_path: Path) -> None:
 
 
 def test_without_uv_there_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("penstock.train.uv.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("penstock.train.environment.uv.sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert locked_here(tmp_path) is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.train.environment import THREAD_VARIABLES, host
+from penstock.train.environment.capture import THREAD_VARIABLES, host
 from penstock.train.process import child_variables, is_gone, run_child, signal_name
 
 

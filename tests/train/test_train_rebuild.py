@@ -8,8 +8,8 @@ from train.train_environments import index, only, run_in, wheel
 
 from penstock.errors import PenstockError
 from penstock.store import Store
-from penstock.train.environment import capture, distributions, python_facts
-from penstock.train.rebuild import Kept, missing_here, rebuild
+from penstock.train.environment.capture import capture, distributions, python_facts
+from penstock.train.reproduction.rebuild import Kept, missing_here, rebuild
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from penstock.errors import Damaged, UsageError
 from penstock.ledger import AuditEntry, Run, utc_now, verify_audit
 from penstock.train import TOLERANCE, find_run, reproduce
 from penstock.train.launch import Trained
-from penstock.train.reproduce import changed_metrics, grade, max_difference
+from penstock.train.reproduction.reproduce import changed_metrics, grade, max_difference
 
 
 def only_run(project: Toy) -> Run:

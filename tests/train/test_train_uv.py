@@ -6,8 +6,8 @@ from train.train_environments import UV, only, wheel
 from train.train_environments import index as index_of
 
 from penstock.errors import PenstockError
-from penstock.train import uv
-from penstock.train.uv import find_uv, lock, normal, reason, require_uv
+from penstock.train.environment import uv
+from penstock.train.environment.uv import find_uv, lock, normal, reason, require_uv
 
 PYTHON = "3.11.7"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from train.train_environments import environment, run_in, wheel
 
-import penstock.train.wheels as wheels
-from penstock.train.environment import record_digest
-from penstock.train.wheels import file_name, from_installer, installed_files, origin, pack
+import penstock.train.environment.wheels as wheels
+from penstock.train.environment.capture import record_digest
+from penstock.train.environment.wheels import file_name, from_installer, installed_files, origin, pack
 
 EDITABLE = {"url": Path(__file__).resolve().parents[2].as_uri(), "dir_info": {"editable": True}}
 LOCAL = {"url": "file:///somewhere/threadpoolctl", "dir_info": {}}
@@ -36,7 +36,7 @@ def test_an_installed_distribution_is_packed_with_the_record_that_it_was_install
 def test_of_an_editable_installation_the_imported_packages_are_packed() -> None:
     record, packed = pack(distribution("penstock"), EDITABLE)
     assert packed is not None
-    assert {"penstock/train/wheels.py", "penstock/pipeline/templates/penstock.yaml"} & {*names(packed)}
+    assert {"penstock/train/environment/wheels.py", "penstock/pipeline/templates/penstock.yaml"} & {*names(packed)}
     assert not any(name.endswith((".pyc", ".pth")) for name in names(packed))
     assert "tests/" not in record
     assert pack(distribution("penstock"), EDITABLE) == (record, packed)
@@ -46,7 +46,7 @@ def test_a_packed_wheel_is_packed_the_same_where_it_is_installed(tmp_path: Path)
     first = environment(tmp_path / "one", wheel(tmp_path / "wheels", "rounding", "1.0", "DIGITS = 2\n"))
     script = (
         "import sys; from importlib.metadata import distribution; from pathlib import Path;"
-        "from penstock.train.wheels import pack, file_name, origin; found = distribution('rounding');"
+        "from penstock.train.environment.wheels import pack, file_name, origin; found = distribution('rounding');"
         "packed = pack(found, origin(found) or {'url': 'file:///x'})[1];"
         "Path(sys.argv[1], file_name(packed)).write_bytes(packed)"
     )

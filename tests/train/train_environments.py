@@ -9,7 +9,7 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
-from penstock.train.uv import find_uv
+from penstock.train.environment.uv import find_uv
 
 FOUND = find_uv()
 assert FOUND is not None, "the tests of environments need uv"

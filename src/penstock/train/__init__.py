@@ -10,10 +10,10 @@ the recorded sources only, so what is recorded is what ran. The *environment* is
 libraries are loaded; two models from one recipe can differ by it alone, and `reproduce` says how.
 """
 
-from penstock.train.causes import run_differences
 from penstock.train.code import commit_of
 from penstock.train.recipe import Recipe, Tables
-from penstock.train.reproduce import TOLERANCE, Place, Reproduction, reproduce
+from penstock.train.reproduction.causes import run_differences
+from penstock.train.reproduction.reproduce import TOLERANCE, Place, Reproduction, reproduce
 from penstock.train.run import RunResult, check_training, find_run, reap, train
 
 __all__ = [

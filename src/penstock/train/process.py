@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.train.determinism import VARIABLES
-from penstock.train.environment import THREAD_VARIABLES, host
+from penstock.train.environment.capture import THREAD_VARIABLES, host
 
 Progress = Callable[[str], None]
 

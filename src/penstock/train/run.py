@@ -18,9 +18,9 @@ from penstock.errors import FunctionError, Killed, PenstockError, UsageError
 from penstock.ids import new_id
 from penstock.ledger import Artifact, Param, Point, Run, SealedBundle, add_points, node, utc_now
 from penstock.train.code import Code, snapshot
-from penstock.train.environment import host
+from penstock.train.environment.capture import host
+from penstock.train.environment.locking import LOCK, WHEELS, Locked, locking
 from penstock.train.launch import Trained, launch, read_log
-from penstock.train.locking import LOCK, WHEELS, Locked, locking
 from penstock.train.process import Progress, is_gone
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.signature import check_fit, written_signature

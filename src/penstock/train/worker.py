@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import Conflict, PenstockError, UsageError, UserCodeError
 from penstock.train.determinism import Entropy, seed_everything, set_up_libraries, unseeded_at
-from penstock.train.environment import capture, imported, summary
+from penstock.train.environment.capture import capture, imported, summary
 from penstock.train.launch import Job, Trained, read_job, write_report
 from penstock.train.process import die_with
 from penstock.train.recipe import Recipe

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.digest import digest_value
-from penstock.train.environment import capture, differences, distributions, host, record_digest
+from penstock.train.environment.capture import capture, differences, distributions, host, record_digest
 
 WHEEL = ["a/__init__.py,sha256=x,1", "a/b.py,sha256=y,2", '"a/odd, name.py",sha256=z,3']
 INSTALLED = [
@@ -41,9 +41,8 @@ def test_capture_is_json_and_the_same_in_a_fresh_process() -> None:
 
 
 def captured() -> Any:
-    script = (
-        "import json, numpy, sklearn; from penstock.train.environment import capture; print(json.dumps(capture(str)))"
-    )
+    load = "import json, numpy, sklearn; from penstock.train.environment.capture import capture"
+    script = f"{load}; print(json.dumps(capture(str)))"
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     return json.loads(subprocess.check_output([sys.executable, "-c", script], env=variables))
 

@@ -12,7 +12,7 @@ from penstock.digest import short
 from penstock.errors import UsageError
 from penstock.ledger import Artifact, Run
 from penstock.train.determinism import unseeded_at
-from penstock.train.environment import Environment, differences
+from penstock.train.environment.capture import Environment, differences
 from penstock.train.launch import Trained
 from penstock.train.recipe import Recipe
 from penstock.train.run import IMPORTED, RECIPE

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from penstock.digest import digest_value
 from penstock.errors import PenstockError
-from penstock.train.environment import distributions
-from penstock.train.uv import find_uv, lock
-from penstock.train.wheels import file_name, origin, pack
+from penstock.train.environment.capture import distributions
+from penstock.train.environment.uv import find_uv, lock
+from penstock.train.environment.wheels import file_name, origin, pack
 
 LOCK = "requirements.lock"  # the artifact of a run
 WHEELS = "wheels/"  # begins the names of those that hold what no index has

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from penstock.digest import digest_value
 from penstock.errors import Damaged, PenstockError
 from penstock.ids import new_id
-from penstock.train.environment import Environment, differences, distributions, python_facts, record_digest
-from penstock.train.uv import lock, normal, require_uv, run_uv
-from penstock.train.wheels import file_name, origin
+from penstock.train.environment.capture import Environment, differences, distributions, python_facts, record_digest
+from penstock.train.environment.uv import lock, normal, require_uv, run_uv
+from penstock.train.environment.wheels import file_name, origin
 
 if TYPE_CHECKING:
     from penstock.store import Store

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.digest import digest_bytes
-from penstock.train.wheels import from_installer, installed_files, origin, pack
+from penstock.train.environment.wheels import from_installer, installed_files, origin, pack
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal
 from penstock.errors import Damaged
 from penstock.ids import new_id
 from penstock.ledger import Artifact, Metric, Run, node
-from penstock.train.causes import likely_causes, recorded_recipe
-from penstock.train.environment import differences
+from penstock.train.environment.capture import differences
+from penstock.train.environment.locking import LOCK, WHEELS
 from penstock.train.launch import Trained, launch
-from penstock.train.locking import LOCK, WHEELS
 from penstock.train.process import Progress
-from penstock.train.rebuild import Kept, missing_here, rebuild
 from penstock.train.recipe import Recipe
+from penstock.train.reproduction.causes import likely_causes, recorded_recipe
+from penstock.train.reproduction.rebuild import Kept, missing_here, rebuild
 from penstock.train.run import find_run
 
 if TYPE_CHECKING:
