@@ -22,6 +22,8 @@ from penstock.ledger import (
     add_points,
     count_runs,
     find_runs,
+    has_name,
+    names_of,
     node,
     values_of,
 )
@@ -40,6 +42,7 @@ def record(transaction, number):
             id=f"run-{number}", number=number, status="failed" if number == 3 else "finished", function="pipeline:fit",
             data={"flights": f"c{number % 2}"}, seed=7, git_commit=None, patch=None, pid=1,
             started_at=NOW + timedelta(days=number), **known, **maps,
+            finished_at=None if number == 6 else NOW + timedelta(days=number, milliseconds=1500 * number),
         )
     )  # fmt: skip
     transaction.link(node("data", f"c{number % 2}abc"), node("run", f"run-{number}"), "flights")
@@ -95,10 +98,28 @@ def test_without_a_condition_every_run_is_found_the_newest_first(runs):
         (("", "status", "=", "failed"), {3}),
         (("", "started", ">", NOW + timedelta(days=4)), {5, 6}),
         (("", "number", "in", (1, 2)), {1, 2}),
+        (("", "duration", ">", 3.001), {3, 4, 5}),
+        (("", "duration", "<=", 1.6), {1}),
     ],
 )
 def test_one_comparison(runs, comparison, numbers):
     assert set(found(runs, Comparison(*comparison))) == numbers
+
+
+def test_the_names_that_runs_have(runs):
+    with runs.read() as reader:
+        assert names_of(reader, "metrics") == names_of(reader, "min") == ["auc"]
+        assert (names_of(reader, "tags"), names_of(reader, "data")) == (["team"], ["flights"])
+        assert [has_name(reader, "params", name) for name in ("depth", "dept")] == [True, False]
+
+
+def test_many_names_are_found_sorted(ledger):
+    names = [f"{letter}{number}" for letter in "bZa" for number in range(30)]
+    with ledger.write() as transaction:
+        assert names_of(transaction, "metrics") == []
+        record(transaction, 1)
+        add_points(transaction, "run-1", [Point(name, 1, 0, NOW) for name in names])
+        assert names_of(transaction, "metrics") == sorted(names)
 
 
 def test_comparisons_are_combined(runs):
@@ -110,8 +131,10 @@ def test_comparisons_are_combined(runs):
 
 def test_runs_are_sorted_by_what_they_have(runs):
     assert found(runs, All(), sort=Sort("metrics", "auc", falling=False))[:4] == [1, 4, 2, 6]
-    assert found(runs, All(), sort=Sort("params", "depth"), limit=3) == [6, 3, 2]
+    assert found(runs, All(), sort=Sort("metrics", "auc")) == [6, 4, 2, 1]  # of run 3 it is no number
+    assert found(runs, All(), sort=Sort("params", "depth")) == [6, 3, 2, 1, 4]
     assert found(runs, Comparison("", "number", "<", 4), sort=Sort("", "started", falling=False)) == [1, 2, 3]
+    assert found(runs, All(), sort=Sort("", "duration")) == [5, 4, 3, 2, 1, 6]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +145,7 @@ def test_runs_are_sorted_by_what_they_have(runs):
         (Comparison("metrics", "auc", "like", "x"), "expected: a number"),
         (Comparison("metrics", "auc", "=", "high"), "expected: a number"),
         (Comparison("params", "depth", "~", 1), "~"),
+        (Comparison("", "duration", "like", "1%"), "duration is compared"),
         (Comparison("data", "flights", "<", "c"), "beginning of a commit"),
     ],
 )

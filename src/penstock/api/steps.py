@@ -6,20 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.api.runs import RunsApi
 from penstock.api.step import StepApi
 from penstock.errors import UsageError, did_you_mean
 from penstock.ledger import (
     Action,
     Alert,
-    Artifact,
     AuditEntry,
     Deployment,
     Evaluation,
     GateResult,
-    Metric,
     ModelVersion,
-    Param,
-    Run,
     SeriesPoint,
     SignOff,
     Transition,
@@ -66,49 +63,8 @@ class ObjectiveStep(StepApi):
             return agreement(reader, self._work.project)
 
 
-@dataclass(frozen=True)
-class RunDetails:
-    """A run with everything recorded about it."""
-
-    run: Run
-    params: tuple[Param, ...]
-    metrics: tuple[Metric, ...]
-    artifacts: tuple[Artifact, ...]
-    evaluations: tuple[Evaluation, ...]
-
-
-class TrainStep(StepApi):
-    """Step 3: runs."""
-
-    def runs(self, *, limit: int = 20) -> tuple[Run, ...]:
-        """The newest runs."""
-        from penstock.train import reap
-
-        reap(self._work.ledger, self._work.store)
-        with self._work.ledger.read() as reader:
-            return tuple(reader.find(Run, order_by="-number", limit=limit))
-
-    def show(self, run: str) -> RunDetails:
-        """One run by number or id, whole."""
-        from penstock.train import find_run
-
-        with self._work.ledger.read() as reader:
-            found = find_run(reader, run)
-            return RunDetails(
-                found,
-                tuple(reader.find(Param, run=found.id, order_by="name")),
-                tuple(reader.find(Metric, run=found.id, order_by="name")),
-                tuple(reader.find(Artifact, run=found.id, order_by="name")),
-                tuple(reader.find(Evaluation, bundle=found.bundle, order_by="at")) if found.bundle else (),
-            )
-
-    def diff(self, before: str, after: str) -> tuple[str, ...]:
-        """What went into two runs and is not the same: data, parameters, seed, threads, code, libraries, in words."""
-        from penstock.train import find_run, run_differences
-
-        with self._work.ledger.read() as reader:
-            then, now = (find_run(reader, run) for run in (before, after))
-            return run_differences(reader, self._work.store, then, now)
+class TrainStep(RunsApi):
+    """Step 3: trainings; `RunsApi` has what is asked of their runs."""
 
     def log(self, run: str) -> str:
         """What the training printed."""

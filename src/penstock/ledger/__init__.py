@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
     from penstock.ledger.lineage import Lineage, trace
     from penstock.ledger.metrics import Point, add_points
+    from penstock.ledger.run_names import has_name, has_runs, names_of
     from penstock.ledger.run_search import (
+        FIELDS,
         NEWEST,
         All,
         AnyOf,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "FIELDS",
     "NEWEST",
     "Action",
     "Alert",
@@ -103,7 +106,10 @@ __all__ = [
     "add_points",
     "count_runs",
     "find_runs",
+    "has_name",
+    "has_runs",
     "hold_lease",
+    "names_of",
     "node",
     "trace",
     "utc_now",
@@ -115,6 +121,10 @@ __all__ = [
 _HOMES = {
     "AuditCheck": "audit_check",
     "Break": "audit_check",
+    "has_name": "run_names",
+    "has_runs": "run_names",
+    "names_of": "run_names",
+    "FIELDS": "run_search",
     "NEWEST": "run_search",
     "All": "run_search",
     "AnyOf": "run_search",

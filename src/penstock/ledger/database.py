@@ -21,6 +21,7 @@ class Session(ABC):
     """
 
     text_value = "CAST(? AS TEXT)"  # a value that compares with text columns where nothing else gives its type
+    seconds = "(julianday({end}) - julianday({start})) * 86400"  # between two columns of times
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -27,6 +27,7 @@ class PostgresSession(Session):
     """A transaction on a server."""
 
     text_value = 'CAST(? AS TEXT) COLLATE "C"'
+    seconds = "CAST(EXTRACT(EPOCH FROM {end} - {start}) AS DOUBLE PRECISION)"
 
     def __init__(self, connection: "psycopg.Connection[Any]", server: str) -> None:
         super().__init__(connection)

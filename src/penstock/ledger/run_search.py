@@ -18,10 +18,11 @@ from penstock.ledger.tables import table_of
 from penstock.ledger.values import decode, encode
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "like", "in")
+_DURATION = "duration of r"  # seconds; the databases have no common word for it
 FIELDS = {
     "number": "number", "id": "id", "status": "status", "kind": "kind", "name": "name", "experiment": "experiment",
     "function": "function", "seed": "seed", "code": "code", "commit": "git_commit", "bundle": "bundle",
-    "started": "started_at", "finished": "finished_at",
+    "started": "started_at", "finished": "finished_at", "duration": _DURATION,
 }  # fmt: skip
 
 Value = str | float | datetime
@@ -65,7 +66,10 @@ Condition = Comparison | All | AnyOf | Not
 
 
 class Sort(NamedTuple):
-    """The order of runs: by a field (`place` ""), a metric or a parameter; runs without it are left out."""
+    """The order of runs: by a field (`place` ""), a metric, a parameter or a tag; runs without it are left out.
+
+    So are runs whose metric is not a number.
+    """
 
     place: str = ""
     name: str = "number"
@@ -85,16 +89,19 @@ def find_runs(
     names = ", ".join(f"r.{quote(column.name)}" for column in table.columns)
     text = f"SELECT {names} FROM {source} WHERE {where} ORDER BY {order}, r.number DESC"
     page: Values = [] if limit is None else [limit, offset]
-    return decode(
-        table, reader.session.rows(text + (" LIMIT ? OFFSET ?" if page else ""), [*sorted_by, *values, *page])
-    )
+    return decode(table, _rows(reader, text + (" LIMIT ? OFFSET ?" if page else ""), [*sorted_by, *values, *page]))
 
 
 def count_runs(reader: Reader, condition: Condition = All()) -> int:
     """How many runs fit."""
     where, values = _where(condition)
-    ((number,),) = reader.session.rows(f"SELECT count(*) FROM runs r WHERE {where}", values)
+    ((number,),) = _rows(reader, f"SELECT count(*) FROM runs r WHERE {where}", values)
     return int(number)
+
+
+def _rows(reader: Reader, text: str, values: Values) -> list[tuple[Any, ...]]:
+    duration = reader.session.seconds.format(start="r.started_at", end="r.finished_at")
+    return reader.session.rows(text.replace(_DURATION, duration), values)
 
 
 def _where(condition: Condition) -> Statement:
@@ -122,27 +129,39 @@ def _sorted(sort: Sort) -> tuple[str, str, Values]:
     """What is read, in which order, and the values of the former."""
     direction = "DESC" if sort.falling else "ASC"
     if sort.place == "":
-        return "runs r", f"r.{quote(_field(sort.name))} {direction} NULLS LAST", []
+        return "runs r", f"{_expression(_field(sort.name))} {direction} NULLS LAST", []
     if sort.place not in _SORTED:
         raise UsageError.unknown("kind of field to sort by", sort.place, _SORTED)
-    table, column = _SORTED[sort.place]
-    # The sub-select is walked in the order of its index, so a page ends the walk.
-    return f"{table} s JOIN runs r ON s.run = r.id AND s.name = ?", f"s.{column} {direction} NULLS LAST", [sort.name]
+    table, *columns = _SORTED[sort.place]
+    # The table is walked in the order of its index, so a page ends the walk. NaN is above every number there: it
+    # would come first where the largest is asked for.
+    source = f"{table} s JOIN runs r ON s.run = r.id AND s.name = ?"
+    values: Values = [sort.name]
+    if table == "metrics":
+        source, values = f"{source} AND s.{columns[0]} <= ?", [sort.name, inf]
+    return source, ", ".join(f"s.{column} {direction} NULLS LAST" for column in columns), values
 
 
 _SORTED = {
     "metrics": ("metrics", "value"),
     "min": ("metrics", "low"),
     "max": ("metrics", "high"),
-    "params": ("params", "number"),
+    "params": ("params", "number", "value"),
     "tags": ("tags", "value"),
 }
 
 
 def _of_run(test: Comparison) -> Statement:
-    column = table_of(Run).column(_field(test.name))
-    text, values = _compare(f"r.{quote(column.name)}", test)
+    name = _field(test.name)
+    if name == _DURATION:
+        return _compare(_DURATION, _numeric(test))
+    column = table_of(Run).column(name)
+    text, values = _compare(_expression(name), test)
     return text, [encode(column, value) for value in values]
+
+
+def _expression(name: str) -> str:
+    return name if name == _DURATION else f"r.{quote(name)}"
 
 
 def _field(name: str) -> str:
@@ -167,7 +186,7 @@ def _metric(column: str) -> Callable[[Comparison], Statement]:
 def _numeric(test: Comparison) -> Comparison:
     values = test.value if isinstance(test.value, tuple) else (test.value,)
     if test.operator == "like" or not all(isinstance(value, int | float) for value in values):
-        what = f"{test.place}.{test.name} is compared with {test.value!r}"
+        what = f"{test.place}.{test.name} is compared with {test.value!r}".removeprefix(".")
         raise UsageError(what, expected="a number, and one of =, !=, <, <=, >, >=, in")
     return test
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import UsageError
 from penstock.ledger import All, AnyOf, Comparison, Not, Sort
-from penstock.train.filter import parse_filter, parse_sort
+from penstock.train.runs import Field, parse_columns, parse_filter, parse_sort
 
 A, B, C = (Comparison("metrics", name, ">", 0) for name in "abc")
 
@@ -77,3 +77,34 @@ def test_any_text_is_read_or_refused(text):
 )
 def test_orders(text, meant):
     assert parse_sort(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("number", [("", "number")]),
+        ("number, metrics.roc_auc,number", [("", "number"), ("metrics", "roc_auc")]),
+        ("params.*,metrics.`val loss`", [("params", "*"), ("metrics", "val loss")]),
+        ("metrics.eval.loss", [("metrics", "eval.loss")]),
+    ],
+)
+def test_columns(text, fields):
+    assert parse_columns(text) == tuple(Field(*each) for each in fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [("", 1, "a field"), ("number,", 8, "a field"), ("number status", 8, "a comma"), ("metrics.", 9, "a name behind")],
+)
+def test_columns_that_cannot_be_read(text, column, expected):
+    with pytest.raises(UsageError) as caught:
+        parse_columns(text)
+    assert caught.value.where == f"column {column}"
+    assert expected in caught.value.expected
+
+
+@given(st.sampled_from(["metrics", "params", "tags"]), st.text(st.characters(exclude_characters="`"), min_size=1))
+def test_a_field_is_read_as_it_is_written(place, name):
+    field = Field(place, name)
+    if name != "*":
+        assert parse_columns(str(field)) == (field,)

@@ -6,7 +6,7 @@
     data.flights = '03eeaa8e' and max.valid_auc >= 0.8
 
 Names that are not words are quoted with backticks or double quotes: metrics.`val/loss`. Texts stand in single or
-double quotes. `and` binds before `or`; words may be written in any case.
+double quotes. `and` binds before `or`; words may be written in any case. Columns and orders name fields alike.
 """
 
 import re
@@ -24,11 +24,24 @@ _TOKEN = re.compile(
     | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
     | (?P<quoted>`[^`]*`)
     | (?P<word>[A-Za-z_][\w\-/@]*)
-    | (?P<mark><=|>=|!=|==|<>|[=<>().,])
+    | (?P<mark><=|>=|!=|==|<>|[=<>().,*])
     )""",
     re.VERBOSE,
 )
+_PLAIN = re.compile(r"[A-Za-z_][\w\-/@]*(\.[A-Za-z_][\w\-/@]*)*")
 _EXPECTED = "such as: metrics.roc_auc > 0.7 and params.depth <= 6"
+
+
+class Field(NamedTuple):
+    """`metrics.roc_auc` is Field("metrics", "roc_auc"); of a field of the run itself the place is ""."""
+
+    place: str
+    name: str
+
+    def __str__(self) -> str:
+        if not self.place or self.name == "*":
+            return f"{self.place}.{self.name}" if self.place else self.name
+        return f"{self.place}.{self.name if _PLAIN.fullmatch(self.name) else f'`{self.name}`'}"
 
 
 class _Token(NamedTuple):
@@ -39,11 +52,11 @@ class _Token(NamedTuple):
 
 def parse_filter(text: str) -> Condition:
     """The condition that a text means; an empty text holds for every run. UsageError with the column where it fails."""
-    parser = _Parser(text)
+    parser = _Parser(text, "the filter")
     if parser.now.kind == "end":
         return All()
     condition = parser.either()
-    parser.expect_end()
+    parser.expect_end("`and`, `or`, or the end")
     return condition
 
 
@@ -51,20 +64,42 @@ def parse_sort(text: str) -> Sort:
     """`metrics.roc_auc`, `-started`, `params.depth desc`; rising unless there is a "-" in front or `desc` behind."""
     if not text.strip():
         return NEWEST
-    stripped = text.strip()
-    parser = _Parser(stripped.removeprefix("-"))
+    falling = text.lstrip().startswith("-")
+    parser = _Parser(text.replace("-", " ", 1) if falling else text, "the order")
     place, name = parser.field()
     direction = parser.take_word("asc", "desc")
-    parser.expect_end()
-    return Sort(place, name, stripped.startswith("-") or direction == "desc")
+    parser.expect_end("`asc`, `desc`, or the end")
+    return Sort(place, name, falling or direction == "desc")
+
+
+def parse_columns(text: str) -> tuple[Field, ...]:
+    """`number, metrics.roc_auc, params.*`: fields in their order; `*` stands for every name of a place."""
+    parser = _Parser(text, "the list of columns")
+    columns = [parser.column()]
+    while parser.take(","):
+        columns.append(parser.column())
+    parser.expect_end("a comma, or the end")
+    return tuple(dict.fromkeys(columns))
+
+
+def fields_of(condition: Condition) -> Iterator[Field]:
+    """The fields that a condition asks for."""
+    match condition:
+        case Comparison(place=place, name=name):
+            yield Field(place, name)
+        case Not(part):
+            yield from fields_of(part)
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from fields_of(part)
 
 
 class _Parser:
-    """Recursive descent over the tokens of one text."""
+    """Recursive descent over the tokens of one text; `what` it is stands in errors."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(_tokens(text))
+    def __init__(self, text: str, what: str) -> None:
+        self._what = what
+        self._tokens = list(_tokens(text, what))
         self._at = 0
 
     @property
@@ -87,9 +122,9 @@ class _Parser:
     def _one(self) -> Condition:
         if self.take_word("not"):
             return Not(self._one())
-        if self._take("("):
+        if self.take("("):
             inner = self.either()
-            if not self._take(")"):
+            if not self.take(")"):
                 raise self._wrong("a closing parenthesis")
             return inner
         return self._comparison()
@@ -104,15 +139,21 @@ class _Parser:
         comparison = Comparison(place, name, operator, value)
         return Not(comparison) if refused else comparison
 
-    def field(self) -> tuple[str, str]:
+    def column(self) -> Field:
+        """A field, or all of a place."""
+        return self.field(every=True)
+
+    def field(self, *, every: bool = False) -> Field:
         """A place and a name, `metrics.loss`, or a field of the run itself."""
         first = self._name("a field: metrics.NAME, params.NAME, tags.NAME, status, started, ...")
-        if not self._take("."):
-            return "", first
+        if not self.take("."):
+            return Field("", first)
+        if every and self.take("*"):
+            return Field(first, "*")
         name = self._name(f"a name behind `{first}.`")
-        while self._take("."):
+        while self.take("."):
             name = f"{name}.{self._name('a name')}"
-        return first, name
+        return Field(first, name)
 
     def _name(self, expected: str) -> str:
         token = self.now
@@ -132,12 +173,12 @@ class _Parser:
         return known
 
     def _values(self, place: str, name: str) -> tuple[Value, ...]:
-        if not self._take("("):
+        if not self.take("("):
             raise self._wrong("a list of values in parentheses")
         values = [self._value(place, name)]
-        while self._take(","):
+        while self.take(","):
             values.append(self._value(place, name))
-        if not self._take(")"):
+        if not self.take(")"):
             raise self._wrong("a comma or a closing parenthesis")
         return tuple(values)
 
@@ -161,33 +202,33 @@ class _Parser:
             return token.text.lower()
         return None
 
-    def _take(self, mark: str) -> bool:
+    def take(self, mark: str) -> bool:
+        """Go on behind this mark; False when another token comes."""
         if self.now.kind == "mark" and self.now.text == mark:
             self._at += 1
             return True
         return False
 
-    def expect_end(self) -> None:
+    def expect_end(self, expected: str) -> None:
         """UsageError when something is left."""
         if self.now.kind != "end":
-            raise self._wrong("`and`, `or`, or the end")
+            raise self._wrong(expected)
 
     def _wrong(self, expected: str) -> UsageError:
         token = self.now
         found = f"{token.text!r}" if token.kind != "end" else "the end"
-        return UsageError(
-            f"the filter has {found} where it should not", where=f"column {token.column}", expected=expected
-        )
+        what = f"{self._what} has {found} where it should not"
+        return UsageError(what, where=f"column {token.column}", expected=expected)
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, what: str) -> Iterator[_Token]:
     at = 0
     while at < len(text.rstrip()):
         found = _TOKEN.match(text, at)
         if found is None:
             column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
-            what = f"the filter cannot be read from {text[column - 1 :][:20]!r} on"
-            raise UsageError(what, where=f"column {column}", expected=_EXPECTED)
+            unread = f"{what} cannot be read from {text[column - 1 :][:20]!r} on"
+            raise UsageError(unread, where=f"column {column}", expected=_EXPECTED)
         kind = found.lastgroup or ""
         yield _Token(kind, _plain(kind, found[kind]), found.start(kind) + 1)
         at = found.end()
