@@ -91,6 +91,8 @@ def test_a_finding_that_the_project_stops_at_ends_the_run_before_anything_trains
     for _ in range(2):  # remembered findings stop it as well
         with pytest.raises(ContractBroken, match=r"leakage.*'refund' alone foretells 'late'"):
             project.run()
+    with pytest.raises(ContractBroken, match="leakage"):
+        project.explain()
     with pytest.raises(ContractBroken):
         project.data.ingest()
     with project.data._work.ledger.read() as reader:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from penstock.deliver import Promoted
     from penstock.improve import Ticked
     from penstock.ledger import Approval
-    from penstock.pipeline import Event, Scaffolded, Turn
+    from penstock.pipeline import Event, Explanation, Scaffolded, Turn
     from penstock.train import Place, Reproduction
 
 
@@ -129,6 +129,14 @@ class Project:
 
         work = self._workspace
         return run(work.project, work.ledger, work.store, on_event=on_event, progress=progress, now=now)
+
+    def explain(self, *, now: "datetime | None" = None) -> "Explanation":
+        """What `run` would do now and why. Nothing is written, ingested or computed."""
+        from penstock.pipeline import explain
+
+        work = self._workspace
+        with work.looked_at() as ledger:
+            return explain(work.project, ledger, work.store, now=now)
 
     def status(self) -> "Status":
         """The loop at a glance."""

@@ -1,7 +1,10 @@
 """What every step works with: the project file, the ledger and the store, opened on first use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from penstock.ledger import Ledger
 from penstock.project import ProjectFile
@@ -19,6 +22,20 @@ class Workspace:
     def ledger(self) -> Ledger:
         """The ledger, made if there is none."""
         return Ledger.open(self.project.ledger_url, signing_key=self.project.signing_key)
+
+    @contextmanager
+    def looked_at(self) -> Iterator[Ledger]:
+        """The ledger; where there is no file of it yet an empty one in its stead, so that looking makes none."""
+        scheme, _, file = self.project.ledger_url.partition(":///")
+        if scheme != "sqlite" or Path(file).exists():
+            yield self.ledger
+            return
+        with TemporaryDirectory(prefix="penstock-") as place:
+            empty = Ledger.open(f"sqlite:///{place}/ledger.db")
+            try:
+                yield empty
+            finally:
+                empty.close()
 
     @cached_property
     def store(self) -> Store:

@@ -23,6 +23,7 @@ from penstock.cli.shell import (
     Sets,
     Where,
     answer,
+    fail,
     guarded,
     print_json,
     project_at,
@@ -143,6 +144,7 @@ def run(
         bool,
         typer.Option("--check-determinism", help="Then train once more, and end with 1 if that gives another model."),
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what would run and why, and do nothing.")] = False,
     where: Where = HERE,
     environment: Environment = None,
     sets: Sets = [],  # noqa: B006
@@ -152,6 +154,11 @@ def run(
 
     Example: penstock run --set train.params.max_iter=200
     """
+    if explain:
+        if check_determinism:
+            fail(UsageError("--explain trains nothing that could be repeated", expected="one of the two"), as_json)
+        answer(lambda: project_at(where, environment, sets).explain(), render.explanation, as_json)
+        raise typer.Exit
 
     def turn() -> "Turn":
         project = project_at(where, environment, sets)

@@ -16,6 +16,7 @@ GRADES = {
     "different": "another model",
 }
 STATES = {"cached": ("=", "bright_black"), "done": ("✓", "green")}
+EXPECTED = {"cached": ("=", "bright_black"), "run": ("▸", "green"), "unknown": ("?", "yellow")}
 
 
 def scaffolded(made: Any) -> None:
@@ -72,6 +73,27 @@ def turn(result: Any) -> None:
     else:
         typer.secho("the gates refuse this model; it was not registered", fg="red", bold=True)
         say("next: penstock validate card   # every number; then change data, features or parameters and run again")
+
+
+def explanation(found: Any) -> None:
+    """What a run would do, and why."""
+    for one in found.steps:
+        mark, colour = EXPECTED[one.state]
+        typer.secho(f"  {mark} ", fg=colour, nl=False)
+        after = [f"depends on {', '.join(one.after)}"] if one.state == "unknown" else []
+        first, *rest = [*one.reasons, *after] or [f"after {', '.join(one.after)}"]
+        typer.echo(f"{one.step:<22} {'' if one.state == 'cached' else first}", nl=False)
+        typer.secho(f"({first})" if one.state == "cached" else "", fg="bright_black")
+        for reason in rest:
+            say(f"{'':<26} {reason}")
+    say()
+    run, unknown = found.count("run"), found.count("unknown")
+    if not run + unknown:
+        say("nothing would run")
+        return
+    open_ = f", and {counted(unknown, 'step')} may run, as these turn out" if unknown else ""
+    say(f"{counted(run, 'step')} would run{open_}")
+    say("next: penstock run")
 
 
 def gates(results: Sequence[Any]) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from penstock.data.ingestion.checking import Verdict, check_files
     from penstock.data.ingestion.downstream import History, downstream
     from penstock.data.ingestion.files import draft_file, infer_dataset, infer_file, read_file
+    from penstock.data.ingestion.preview import Preview, preview
     from penstock.data.ingestion.quarantine import Quarantined, as_export, masked_rows, quarantined, quarantined_rows
     from penstock.data.ingestion.readmission import Readmitted, readmit
     from penstock.data.ingestion.verdict_page import verdict_document
@@ -70,6 +71,7 @@ __all__ = [
     "Ingested",
     "Merged",
     "Moved",
+    "Preview",
     "Progress",
     "Pulled",
     "Pushed",
@@ -113,6 +115,7 @@ __all__ = [
     "merge",
     "parse_contract",
     "pin",
+    "preview",
     "publish",
     "publish_derived",
     "pull",
@@ -145,6 +148,7 @@ _MODULES = {
     "ingestion.checking": ("Verdict", "check_files"),
     "ingestion.downstream": ("History", "downstream"),
     "ingestion.files": ("draft_file", "infer_dataset", "infer_file", "read_file"),
+    "ingestion.preview": ("Preview", "preview"),
     "ingestion.quarantine": ("Quarantined", "as_export", "masked_rows", "quarantined", "quarantined_rows"),
     "ingestion.readmission": ("Readmitted", "readmit"),
     "ingestion.verdict_page": ("verdict_document",),

@@ -4,6 +4,17 @@ The same inputs are never worked on twice: the ledger remembers every execution,
 that want the same step wait for each other instead of doing it twice.
 """
 
+from penstock.engine.changes import ABSENT, Change, changes, closest, recent
 from penstock.engine.step import Outcome, Step, run_step, step_key
 
-__all__ = ["Outcome", "Step", "run_step", "step_key"]
+__all__ = [
+    "ABSENT",
+    "Change",
+    "Outcome",
+    "Step",
+    "changes",
+    "closest",
+    "recent",
+    "run_step",
+    "step_key",
+]

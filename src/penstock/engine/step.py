@@ -1,11 +1,12 @@
 """Run a step, or find that it has been run."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from penstock.digest import canonical_json, digest_value
+from penstock.digest import digest_value
+from penstock.engine.changes import changes, closest, recent
 from penstock.errors import Conflict
 from penstock.ledger import Execution, Ledger, hold_lease, utc_now
 
@@ -87,29 +88,10 @@ def _remembered(ledger: Ledger, step: Step, key: str) -> Outcome | None:
 
 
 def _why(ledger: Ledger, step: Step) -> str:
-    """What is new since the step last ran."""
+    """What is new since the step ran on something alike."""
     with ledger.read() as reader:
-        last = reader.find(Execution, step=step.name, order_by="-finished_at", limit=1)
-    if not last:
+        before = closest(recent(reader, step.name), step.inputs)
+    if before is None:
         return "first run"
-    changed = list(_differences(last[0].inputs, step.inputs))
+    changed = [str(each) for each in changes(before.inputs, step.inputs)]
     return ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
-
-
-def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """`code changed`, `params.depth 4 → 6`, `data.flights added`: one text per difference."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in sorted(set(before) | set(after)):
-            inner = f"{path}.{name}" if path else name
-            if name not in before:
-                yield f"{inner} added"
-            elif name not in after:
-                yield f"{inner} removed"
-            else:
-                yield from _differences(before[name], after[name], inner)
-    elif canonical_json(before) != canonical_json(after):
-        short = all(
-            isinstance(side, int | float | bool) or (isinstance(side, str) and len(side) < 24)
-            for side in (before, after)
-        )
-        yield f"{path} {before} → {after}" if short else f"{path} changed"

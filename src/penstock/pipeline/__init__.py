@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from penstock.pipeline.bench_step import Benched, bench, is_benched, refuse_stopped, stopping
+    from penstock.pipeline.explanation import Expected, Explanation, explain
     from penstock.pipeline.garbage_roots import recorded, roots
     from penstock.pipeline.new_project import Scaffolded, scaffold
     from penstock.pipeline.profile_step import profile_of
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Benched",
     "Event",
+    "Expected",
+    "Explanation",
     "Scaffolded",
     "Turn",
     "bench",
+    "explain",
     "is_benched",
     "profile_of",
     "recorded",
@@ -35,6 +39,7 @@ __all__ = [
 # No module is called like a name of the door: importing it would put the module in the name's place.
 _MODULES = {
     "bench_step": ("Benched", "bench", "is_benched", "refuse_stopped", "stopping"),
+    "explanation": ("Expected", "Explanation", "explain"),
     "new_project": ("Scaffolded", "scaffold"),
     "garbage_roots": ("recorded", "roots"),
     "profile_step": ("profile_of",),

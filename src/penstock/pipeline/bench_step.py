@@ -1,6 +1,6 @@
 """The bench as a step: what is found in a version is remembered with it, and what must stop a run stops it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from penstock.project import Bench, ProjectFile
 from penstock.store import Store
 
 if TYPE_CHECKING:
-    from penstock.data import BenchReport, Finding
+    from penstock.data import BenchReport, Context, Finding
 
 MOST_LINES = 10
 
@@ -87,21 +87,10 @@ def bench(
     from penstock.data import context_of
 
     with ledger.read() as reader:
-        past = history(reader, table, project.branch)
         version = reader.get(Version, dataset=table, commit=commit)
-    previous = against or _before(past, version)
+        previous = against or previous_version(history(reader, table, project.branch), version)
     context = context_of(project, table, version.created_at if version else None)
-    contracts = _contracts(project, table)
-    inputs: dict[str, Any] = {
-        "dataset": table,
-        "commit": commit,
-        "against": previous,
-        "depth": depth or settings_of(project, table).depth,
-        "kinds": list(_kinds(project, table)) if depth is None else [],
-        "known": context.settings(),
-        "contracts": contracts,
-        "bench": VERSION,
-    }
+    inputs = bench_inputs(project, table, commit, previous, context, depth)
 
     def work() -> dict[str, Any]:
         from penstock.data import bench_version
@@ -123,6 +112,32 @@ def bench(
     return Benched(
         table, **outcome.outputs, cached=outcome.cached, why=outcome.why, seconds=outcome.seconds, store=store
     )
+
+
+def kept_bench(store: Store, table: str, outputs: Mapping[str, Any]) -> Benched:
+    """What a bench came to, from the outputs of its step."""
+    return Benched(table, **outputs, cached=True, why="inputs unchanged", seconds=0.0, store=store)
+
+
+def bench_inputs(
+    project: ProjectFile,
+    table: str,
+    commit: str,
+    previous: str | None,
+    context: "Context",
+    depth: str | None = None,
+) -> dict[str, Any]:
+    """The version, the one before it, and everything in the project that decides what is found."""
+    return {
+        "dataset": table,
+        "commit": commit,
+        "against": previous,
+        "depth": depth or settings_of(project, table).depth,
+        "kinds": list(_kinds(project, table)) if depth is None else [],
+        "known": context.settings(),
+        "contracts": _contracts(project, table),
+        "bench": VERSION,
+    }
 
 
 def settings_of(project: ProjectFile, table: str) -> Bench:
@@ -168,8 +183,8 @@ def _contracts(project: ProjectFile, table: str) -> dict[str, str]:
     return {named: digest_file(project.root / named)} if named and (project.root / named).exists() else {}
 
 
-def _before(past: Sequence[Version], version: Version | None) -> str | None:
-    """The version that was there when this one was made: the same one again after a checkout has come back to it."""
+def previous_version(past: Sequence[Version], version: Version | None) -> str | None:
+    """The commit that was there when this one was made: the same one again after a checkout has come back to it."""
     earlier = [one for one in past if version is None or one.created_at < version.created_at]
     return max(earlier, key=lambda one: one.created_at).commit if earlier else None
 

@@ -26,8 +26,9 @@ def recorded(reader: Reader) -> set[str]:
 
 
 def roots(reader: Reader, project: ProjectFile) -> set[str]:
-    """What is recorded, and what the lock file leads to."""
-    return recorded(reader) | {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
+    """What is recorded, the code that steps were done with, and what the lock file leads to."""
+    code = {digest for execution in reader.find(Execution) for digest in _digests(execution.inputs)}
+    return recorded(reader) | code | {pin.commit for pin in read_lock(project.root / "penstock.lock").values()}
 
 
 def _digests(value: object) -> Iterator[str]:

@@ -6,11 +6,45 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from penstock.deliver import in_production
+from penstock.digest import canonical_json
 from penstock.errors import UsageError
+from penstock.ledger import Evaluation, Reader
 from penstock.objective import objective_digest
 from penstock.project import ProjectFile, Transform, code_digest
 
 REQUEST = "request"  # the source of a view that is computed from the request
+
+
+class Pending(str):
+    """In the place of an id that `step` is yet to give. `new`: surely one that nobody has seen."""
+
+    step: str
+    new: bool
+
+    def __new__(cls, step: str, *, new: bool = False) -> "Pending":
+        """A text, so that inputs with it are still JSON."""
+        made = super().__new__(cls, f"what {step} gives")
+        made.step, made.new = step, new
+        return made
+
+
+def pending(inputs: Any) -> Iterator[Pending]:
+    """Every id in the inputs of a step that is yet to come."""
+    if isinstance(inputs, Pending):
+        yield inputs
+    elif isinstance(inputs, Mapping):
+        for value in inputs.values():
+            yield from pending(value)
+
+
+def may_be(before: Any, inputs: Any) -> bool:
+    """Whether `inputs` may turn out to be those of an earlier execution, once what is pending in them is there."""
+    if isinstance(inputs, Pending):
+        return not inputs.new
+    if isinstance(before, Mapping) and isinstance(inputs, Mapping):
+        return before.keys() == inputs.keys() and all(may_be(before[name], inputs[name]) for name in inputs)
+    return canonical_json(before) == canonical_json(inputs)
 
 
 def transform_order(transforms: Mapping[str, Transform]) -> Iterator[str]:
@@ -84,7 +118,7 @@ def evaluate_inputs(
     sources: Mapping[str, str],
     champion: str | None,
     *,
-    fresh: bool | None,
+    fresh: bool | str | None,
 ) -> dict[str, Any]:
     """Candidate, champion, holdout, the objective and the gates with everything that they read.
 
@@ -104,6 +138,15 @@ def evaluate_inputs(
         "fresh": fresh,
         "slices": list(config.validation.slices),
     }
+
+
+def rival(reader: Reader, model: str, bundle: str) -> str | None:
+    """The bundle to compare with: what is in production, or what was when this one went there."""
+    champion = in_production(reader, model)
+    if champion is None or champion.bundle != bundle:
+        return champion.bundle if champion else None
+    judged = reader.find(Evaluation, id=champion.evaluation)
+    return judged[0].champion if judged else None
 
 
 def environment() -> dict[str, str]:

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from penstock.data import Progress, checked_out, current, ingest, publish_derived
-from penstock.deliver import in_production, register
+from penstock.deliver import register
 from penstock.digest import short
 from penstock.engine import Outcome, Step, run_step, step_key
 from penstock.ledger import Evaluation, GateResult, Ledger, ModelVersion, Run, node, utc_now
 from penstock.objective import objective_digest, require_objective
 from penstock.pipeline import plan
 from penstock.pipeline.bench_step import bench, is_benched, refuse_stopped
-from penstock.project import ProjectFile
+from penstock.project import ProjectFile, project_sources
 from penstock.store import Store
 
 
@@ -163,7 +163,7 @@ class _Turner:
             made = transform(self.project, self.ledger, self.store, name, inputs["data"])
             return {"commit": made.commit, "columns": made.columns}
 
-        outcome = self._step(Step(f"transform {name}", inputs, work))
+        outcome = self._step(Step(f"transform {name}", inputs, work), inputs["function"])
         commit = str(outcome.outputs["commit"])
         with self.ledger.read() as reader:
             present = current(reader, name, self.project.branch)
@@ -179,10 +179,13 @@ class _Turner:
         """Train, judge and register."""
         require_objective(self.project)
         made = self._step(
-            Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits))
+            Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits)),
+            *(view.function for view in self.project.config.data.features.values()),
         )
         training = plan.train_inputs(self.project, made.key)
-        trained = self._step(Step("train", training, lambda: self._train(made, commits, training)))
+        trained = self._step(
+            Step("train", training, lambda: self._train(made, commits, training)), training["function"]
+        )
         run_id, bundle = str(trained.outputs["run"]), str(trained.outputs["bundle"])
         rival = self._rival(bundle)
         holdout = str(made.outputs["holdout"])
@@ -204,13 +207,8 @@ class _Turner:
         )
 
     def _rival(self, bundle: str) -> str | None:
-        """The bundle to compare with: what is in production, or what was when this one went there."""
         with self.ledger.read() as reader:
-            champion = in_production(reader, self.project.config.name)
-            if champion is None or champion.bundle != bundle:
-                return champion.bundle if champion else None
-            judged = reader.find(Evaluation, id=champion.evaluation)
-        return judged[0].champion if judged else None
+            return plan.rival(reader, self.project.config.name, bundle)
 
     def _cut(self, commits: Mapping[str, str]) -> dict[str, object]:
         from penstock.data import training_set
@@ -285,9 +283,15 @@ class _Turner:
 
     # --- events ---
 
-    def _step(self, step: Step) -> Outcome:
+    def _step(self, step: Step, *functions: str) -> Outcome:
+        """Run a step. The code of its `functions` is kept, so that a later change of it is told to the line."""
         self._start(step.name)
         outcome = run_step(self.ledger, step)
+        if not outcome.cached and functions:
+            from penstock.train import keep
+
+            for function in functions:
+                keep(project_sources(self.project.root, [function]), self.store)
         result = _said(step.name, outcome.outputs)
         self._end(Event(step.name, "cached" if outcome.cached else "done", outcome.why, result, outcome.seconds))
         return outcome

@@ -10,7 +10,7 @@ the recorded sources only, so what is recorded is what ran. The *environment* is
 libraries are loaded; two models from one recipe can differ by it alone, and `reproduce` says how.
 """
 
-from penstock.train.code import commit_of
+from penstock.train.code import commit_of, keep
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.reproduction.causes import run_differences
 from penstock.train.reproduction.reproduce import TOLERANCE, Place, Reproduction, reproduce
@@ -26,6 +26,7 @@ __all__ = [
     "check_training",
     "commit_of",
     "find_run",
+    "keep",
     "reap",
     "reproduce",
     "run_differences",

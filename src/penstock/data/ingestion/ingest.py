@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from penstock.data.ingestion.audit import audit
 from penstock.data.ingestion.job import Job, job_for
-from penstock.data.ingestion.plan import Known, make_plan
+from penstock.data.ingestion.plan import Known, Plan, make_plan
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested, publish_staged, remember, skipped
 from penstock.data.sources.inputs import Input, is_directory
@@ -29,6 +29,7 @@ from penstock.ledger import Cursor, Ledger
 from penstock.store import Store
 
 if TYPE_CHECKING:
+    from penstock.data.ingestion.directory import Directory
     from penstock.data.ingestion.opening import Opened
     from penstock.project import ProjectFile
 
@@ -61,13 +62,21 @@ def ingest(
     return done
 
 
+def look(job: Job, known: Known) -> Plan:
+    """What is to be read of the source as it is now. No row is read."""
+    if is_directory(job.spec.source):
+        inputs: tuple[Input, ...] = (_directory(job, job.spec.source).input,)
+    else:
+        inputs = _inputs(job, known)
+    return make_plan(job.spec, job.settings, inputs, known, refresh=False)
+
+
 def _ingest(job: Job, refresh: bool, leave: Collection[str]) -> Ingested:
     started = time.perf_counter()
-    known = _known(job)
+    known = known_of(job)
     if is_directory(job.spec.source):
         return _ingest_directory(job, job.spec.source, known, refresh, started)
-    archived = job.spec.mode != "snapshot" and known.current  # its files may all be gone, its rows stay
-    inputs = inputs_of(job.project.root, job.spec.source, known.files, may_be_none=archived)
+    inputs = _inputs(job, known)
     inputs = tuple(_before(one, known) if one.name in leave else one for one in inputs if _counts(one, known, leave))
     plan = make_plan(job.spec, job.settings, inputs, known, refresh=refresh)
     if plan.nothing:
@@ -77,6 +86,11 @@ def _ingest(job: Job, refresh: bool, leave: Collection[str]) -> Ingested:
     with scratch_directory() as scratch:
         staged, contract = audit(job, plan, known, partial(_opened, job, scratch))
     return publish_staged(job, plan, known, staged, contract, started)
+
+
+def _inputs(job: Job, known: Known) -> tuple[Input, ...]:
+    archived = job.spec.mode != "snapshot" and known.current  # its files may all be gone, its rows stay
+    return inputs_of(job.project.root, job.spec.source, known.files, may_be_none=archived)
 
 
 def _counts(one: Input, known: Known, leave: Collection[str]) -> bool:
@@ -96,12 +110,11 @@ def _opened(job: Job, scratch: Path, inputs: Sequence[Input], since: object) -> 
 
 
 def _ingest_directory(job: Job, source: str, known: Known, refresh: bool, started: float) -> Ingested:
-    from penstock.data.ingestion.directory import Directory, live_packs
+    from penstock.data.ingestion.directory import live_packs
 
-    memory = job.project.home / "seen" / f"{job.dataset}.parquet"
     if refresh:
-        memory.unlink(missing_ok=True)
-    looked = Directory.look(job.project.root, source, memory)
+        _memory(job).unlink(missing_ok=True)
+    looked = _directory(job, source)
     plan = make_plan(job.spec, job.settings, [looked.input], known, refresh=refresh)
     if plan.nothing:
         return skipped(job, known, plan.why)
@@ -116,7 +129,17 @@ def _ingest_directory(job: Job, source: str, known: Known, refresh: bool, starte
     return publish_staged(job, plan, known, staged, contract, started, packs)
 
 
-def _known(job: Job) -> Known:
+def _directory(job: Job, source: str) -> "Directory":
+    from penstock.data.ingestion.directory import Directory
+
+    return Directory.look(job.project.root, source, _memory(job))
+
+
+def _memory(job: Job) -> Path:
+    return job.project.home / "seen" / f"{job.dataset}.parquet"
+
+
+def known_of(job: Job) -> Known:
     """What the last ingest left: the versions, and the files they were made of."""
     with job.ledger.read() as reader:
         version = current(reader, job.dataset, job.project.branch)

@@ -68,9 +68,14 @@ def _contract_digest(root: Path, path: Path) -> str:
     """What the rows are held to: the contract's file, and the code of the functions that it names."""
     if not path.exists():
         return ""
+    code = {name: function_digest(root, name) for name in contract_functions(path)}
+    return digest_value({"file": digest_file(path), "functions": code}) if code else digest_file(path)
+
+
+def contract_functions(path: Path) -> tuple[str, ...]:
+    """The functions of the project that a contract's file names."""
     if b"function" not in path.read_bytes():  # most contracts: Polars and pydantic are not loaded for them
-        return digest_file(path)
+        return ()
     from penstock.data.contracts.custom import functions_of
 
-    code = {name: function_digest(root, name) for name in functions_of(path)}
-    return digest_value({"file": digest_file(path), "functions": code}) if code else digest_file(path)
+    return functions_of(path)

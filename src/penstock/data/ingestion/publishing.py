@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data.ingestion.assembly import Assembled, assemble
 from penstock.data.ingestion.job import Job
+from penstock.data.ingestion.kept import keep
 from penstock.data.ingestion.plan import File, Known, Plan
 from penstock.data.ingestion.resume import forget_staged
 from penstock.data.versions.position import QUARANTINE, cursor_name
@@ -76,6 +77,7 @@ def publish_staged(
     commit, manifest = _commit(job, made.good, known.version, key, notes, packs)
     told = _refuse_broken_whole(job, contract, commit, made)
     outputs = {"data": commit, "quarantine": aside, **({"rows": dict(made.counts)} if made.counts else {})}
+    keep(job, plan.read)
     seconds = time.perf_counter() - started
     with job.ledger.write() as tx:
         branch = job.project.branch

@@ -48,12 +48,15 @@ def listed(root: Path, source: "Source", *, may_be_none: bool = False) -> tuple[
 
 def function_digest(root: Path, reference: str) -> str:
     """The digest of a function's code: its name and every file of the project that it imports. Runs none of it."""
+    files = {name: digest_file(path) for name, path in function_files(root, reference).items()}
+    return digest_value({"function": reference, "files": files})
+
+
+def function_files(root: Path, reference: str) -> Mapping[str, Path]:
+    """Every file of the project that a function's code is in, by name."""
     from penstock.project import project_sources
 
-    files = project_sources(root, [reference])
-    return digest_value(
-        {"function": reference, "files": {name: digest_file(path) for name, path in sorted(files.items())}}
-    )
+    return project_sources(root, [reference])
 
 
 def _inputs(root: Path, source: "str | FileSource | SqlSource", may_be_none: bool) -> list[Input]:
