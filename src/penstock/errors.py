@@ -6,6 +6,7 @@
     │   └── FunctionError         exit 2   a user's function cannot be loaded or has the wrong shape
     ├── UserCodeError             exit 1   a user's function raised
     ├── Killed                    exit 1   a process that did the work was ended by a signal
+    ├── Pruned                    exit 1   a training was ended early, for its values promised nothing
     ├── GateRefused               exit 3   a gate, a sign-off or an approval is lacking
     ├── ContractBroken            exit 4   data do not keep their contract
     ├── Conflict                  exit 5   somebody else moved first
@@ -111,6 +112,10 @@ class UserCodeError(PenstockError):
 
 class Killed(PenstockError):
     """A process that did the work was ended by a signal, before it had a result."""
+
+
+class Pruned(PenstockError):
+    """A training was ended early, for the values that it reported promised nothing."""
 
 
 class GateRefused(PenstockError):

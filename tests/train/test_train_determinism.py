@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 from penstock.bundle import provide
 from penstock.train.determinism import Entropy, seed_everything, set_up_libraries
-provide()
 entropy = Entropy(Path.cwd())
 entropy.watch()
 libraries = set_up_libraries(3, deterministic={deterministic})
+provide()  # looks whether LightGBM is there, as anybody may
 sys.path.insert(0, "")
 """
 

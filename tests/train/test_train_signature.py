@@ -15,6 +15,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("def fit(X, y, **options): ...", {"depth": 4}),
     ("def fit(*data, seed, **options): ...", {"a": 1}),
     ("def fit(X, y, /, *, seed=1, depth=2): ...", {}),
+    ("def fit(X, y, *, seed, report): ...", {}),
+    ("def fit(X, y, *, seed, **options): ...", {"report": True}),
 ]
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("def fit(X, *, seed): ...", {}, "does not take X and y"),
@@ -28,6 +30,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("def fit(X, y, *, seed, depth): ...", {}, "needs parameter 'depth'"),
     ("def fit(X, y, *, seed): ...", {"seed": 4}, "gets 'seed' from Penstock"),
     ("def fit(X, y, *, seed): ...", {"X": 4}, "gets 'X' from Penstock"),
+    ("def fit(X, y, *, seed, report=None): ...", {"report": 4}, "gets 'report' from Penstock"),
 ]
 
 

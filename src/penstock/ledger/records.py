@@ -85,7 +85,7 @@ class Run(NamedTuple):
 
     id: str
     number: int
-    status: str  # running | finished | failed | killed
+    status: str  # running | finished | failed | killed | pruned
     key: str  # key of the execution: same inputs, same key
     function: str  # pipeline:fit
     params: Json

@@ -43,18 +43,24 @@ class Libraries(MetaPathFinder):
 
     def __init__(self, set_up: Mapping[str, SetUp]) -> None:
         self._waiting = dict(set_up)
+        self._looking: set[str] = set()
         self.applied: dict[str, str] = {}
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The spec that the other finders have, with a loader that sets the module up at last."""
-        action = self._waiting.pop(name, None)
-        spec = find_spec(name) if action else None
-        if action and spec and spec.loader:
-            spec.loader = _AndThen(spec.loader, lambda module: self._set_up(name, action, module))
+        if name not in self._waiting or name in self._looking:
+            return None
+        self._looking.add(name)
+        try:
+            spec = find_spec(name)
+        finally:
+            self._looking.remove(name)
+        if spec and spec.loader:
+            spec.loader = _AndThen(spec.loader, lambda module: self._set_up(name, module))
         return spec
 
-    def _set_up(self, name: str, action: SetUp, module: ModuleType) -> None:
-        self.applied[name] = action(module)
+    def _set_up(self, name: str, module: ModuleType) -> None:
+        self.applied[name] = self._waiting.pop(name)(module)
 
 
 class _AndThen(Loader):

@@ -3,6 +3,7 @@
 place/code/        the sources of the recipe and nothing else; where the process works
 place/job.json     what the process is told
 place/log          what it printed
+place/*.journal    the values that it reported, as they came
 place/report.json  what it made, or the error; whole or not there
 """
 
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from penstock import errors
 from penstock.errors import Killed, PenstockError
 from penstock.train.code import unpack
-from penstock.train.process import Progress, run_child, signal_name
+from penstock.train.process import Progress, Watch, run_child, signal_name
 from penstock.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from penstock.store import Store
 
+JOURNAL = "fit.journal"
 _LOG_LIMIT = 16 << 20
 
 
@@ -37,6 +39,7 @@ class Job:
     signing_key: str
     code: str
     report: str
+    journal: str
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ def launch(
     signing_key: Path,
     place: Path,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     python: Path | None = None,
 ) -> Trained:
     """Train in a fresh process in `place`, with the `python` of another environment if one is given.
 
+    `watch` is called again and again until the process has ended; what it raises ends the process.
     Raises what went wrong in the process: UserCodeError when fit raised, FunctionError when it cannot be
     called, Damaged when the data are not what was recorded, Killed when a signal ended it.
     """
@@ -84,6 +89,7 @@ def launch(
         signing_key=str(signing_key.resolve()),
         code=str(code.resolve()),
         report=str((place / "report.json").resolve()),
+        journal=str((place / JOURNAL).resolve()),
     )
     write_job(place / "job.json", job)
     exit_code = run_child(
@@ -93,6 +99,7 @@ def launch(
         log=place / "log",
         threads=recipe.threads,
         progress=progress,
+        watch=watch,
         python=python,
     )
     return _answer(exit_code, place / "report.json")

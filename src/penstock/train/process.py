@@ -20,6 +20,7 @@ from penstock.train.determinism import VARIABLES
 from penstock.train.environment.capture import THREAD_VARIABLES, host
 
 Progress = Callable[[str], None]
+Watch = Callable[[int], object]  # told the id of the process; what it raises ends the process
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
@@ -53,12 +54,14 @@ def run_child(
     log: Path,
     threads: int,
     progress: Progress | None = None,
+    watch: Watch | None = None,
     python: Path | None = None,
 ) -> int:
     """Run `python -m module job` in `directory` to its end; its output goes to `log`.
 
     `python` is that of another environment, which is used as it is; without it, this one's with its PYTHONPATH.
-    Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed.
+    Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed, and `watch` a few
+    times in a second and once when the child has ended.
     What the child started ends with it, and both are killed when this process is interrupted.
     """
     # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
@@ -76,7 +79,7 @@ def run_child(
             start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
         )
     try:
-        code = child.wait() if progress is None else _follow(child, log, progress)
+        code = child.wait() if progress is None and watch is None else _follow(child, log, progress, watch)
         _ask_to_end(child.pid)
         return code
     finally:
@@ -95,19 +98,23 @@ def _ask_to_end(group: int) -> None:
             os.killpg(group, 0)
 
 
-def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress) -> int:
+def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress | None, watch: Watch | None) -> int:
     with log.open("rb") as output:
         rest = b""
         while True:
             ended = child.poll() is not None
             *lines, rest = (rest + output.read()).split(b"\n")
-            for line in lines:
-                progress(line.decode(errors="replace"))
+            if ended and rest:
+                lines.append(rest)
+            if progress:
+                for line in lines:
+                    progress(line.decode(errors="replace"))
+            if watch:
+                watch(child.pid)
             if ended:
-                if rest:
-                    progress(rest.decode(errors="replace"))
                 return child.returncode
-            time.sleep(_POLL_SECONDS)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_POLL_SECONDS)
 
 
 def die_with(parent: int) -> None:

@@ -4,23 +4,21 @@ A run is written twice: when it starts, so that a killed one is seen, and when i
 made, in one transaction. In between nothing is held open.
 """
 
-import json
 import os
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import FunctionError, Killed, PenstockError, UsageError
+from penstock.errors import FunctionError, Killed, PenstockError, Pruned, UsageError
 from penstock.ids import new_id
-from penstock.ledger import Artifact, Param, Point, Run, SealedBundle, add_points, node, utc_now
+from penstock.ledger import Artifact, Point, Run, SealedBundle, add_points, node, utc_now
 from penstock.train.code import Code, snapshot
 from penstock.train.environment.capture import host
 from penstock.train.environment.locking import LOCK, WHEELS, Locked, locking
 from penstock.train.launch import Trained, launch, read_log
+from penstock.train.params import param_of
 from penstock.train.process import Progress, is_gone
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.signature import check_fit, written_signature
@@ -30,8 +28,8 @@ if TYPE_CHECKING:
     from penstock.ledger import Ledger, Reader, Transaction
     from penstock.project import ProjectFile, Target, Train
     from penstock.store import Store
+    from penstock.train.tracking.live import OnValues
 
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 RECIPE = "recipe.json"  # the artifact that a run can be repeated from
 IMPORTED = "imported.json"  # names of the distributions that the training loaded
 
@@ -57,6 +55,7 @@ def train(
     threshold: float | None = None,
     objective: str | None = None,
     progress: Progress | None = None,
+    on_values: "OnValues | None" = None,
 ) -> RunResult:
     """Train once, in a fresh process, and record it as a run.
 
@@ -64,10 +63,15 @@ def train(
     data       dataset -> commit: what `tables` were made from
     objective  digest of the objective that the run serves
     progress   called with each line that the training prints
+    on_values  called with each batch of values that it reports, as they come; True ends the training
 
     Raises FunctionError before anything is recorded when fit cannot be called with `train.params`,
-    UserCodeError when it raised, PenstockError when its process was killed; the run then says so.
+    UserCodeError when it raised, Pruned when `on_values` ended it, PenstockError when its process was killed;
+    the run then says so, and has the values that were reported until then.
     """
+    from penstock.train.tracking.delivery import deliver, remove
+    from penstock.train.tracking.live import follow
+
     check_training(project)
     reap(ledger, store)
     code = snapshot(project.root, _references(project, features), store)
@@ -79,9 +83,17 @@ def train(
     try:
         with locking(project.home) as locked:
             trained = launch(
-                recipe, run=run.id, store=store, output=store, signing_key=signing_key, place=place, progress=progress
+                recipe,
+                run=run.id,
+                store=store,
+                output=store,
+                signing_key=signing_key,
+                place=place,
+                progress=progress,
+                watch=follow(ledger, place, on_values),
             )
             lock = locked.result()
+        deliver(ledger, place)
         finished = _finish(ledger, store, run, recipe, trained, place, objective, lock)
     except BaseException as error:
         if isinstance(error, PenstockError):
@@ -89,7 +101,7 @@ def train(
         _give_up(ledger, store, run, place, error)
         raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(ledger, place)
     return RunResult(finished, trained.bundle, trained.metrics)
 
 
@@ -219,11 +231,16 @@ def _finish(
 
 def _give_up(ledger: "Ledger", store: "Store", run: Run, place: Path, error: BaseException) -> None:
     """Record that a run has no result; nothing if it has one."""
-    failed = isinstance(error, Exception) and not isinstance(error, Killed)
+    from penstock.train.tracking.delivery import deliver
+
+    status = "pruned" if isinstance(error, Pruned) else "failed"
+    if isinstance(error, Killed) or not isinstance(error, Exception):
+        status = "killed"
     reason = (
         str(error) if isinstance(error, PenstockError) else f"training was given up: {type(error).__name__} {error}"
     )
-    ending = _ending(store, place, "failed" if failed else "killed", reason.strip())
+    ending = _ending(store, place, status, reason.strip())
+    deliver(ledger, place)
     with ledger.write() as transaction:
         transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
 
@@ -262,12 +279,6 @@ def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
     transaction.link(here, node("bundle", run.bundle or ""), "sealed")
 
 
-def param_of(run: str, name: str, value: Any) -> Param:
-    """A parameter as text, JSON where it is no text, and as a number where it reads like one."""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return Param(run, name, text, float(text) if _NUMBER.fullmatch(text) else None)
-
-
 def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:
     """Mark runs whose process is gone as killed, keep what they printed, and return them.
 
@@ -281,13 +292,16 @@ def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:
 
 def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run | None:
     """The run as it is now; None when it has come to an end of its own meanwhile."""
+    from penstock.train.tracking.delivery import deliver, remove
+
     place = Path(run.host["directory"])
     ending = _ending(store, place, "killed", f"its process {run.pid} ended before the training did")
+    deliver(ledger, place)
     with ledger.write() as transaction:
         marked = transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
     if not marked:
         return None
-    shutil.rmtree(place, ignore_errors=True)
+    remove(ledger, place)
     return run._replace(**ending)
 
 

@@ -15,6 +15,7 @@ from penstock.errors import FunctionError, did_you_mean
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_GIVEN = frozenset({"seed", "report"})  # by Penstock, besides X and y
 EXPECTED = "def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator"
 
 
@@ -42,12 +43,17 @@ def _param_problems(signature: Signature, params: Mapping[str, Any]) -> Iterable
     known = _keywords(signature)
     if not _takes_any(signature):
         for name in sorted(set(params) - set(known)):
-            yield f"takes no parameter {name!r}{did_you_mean(name, set(known) - {'seed'})}"
+            yield f"takes no parameter {name!r}{did_you_mean(name, set(known) - _GIVEN)}"
     for name, each in known.items():
-        if each.default is Parameter.empty and name not in params and name != "seed":
+        if each.default is Parameter.empty and name not in params and name not in _GIVEN:
             yield f"needs parameter {name!r}"
-    for name in sorted({"seed", *_data_names(signature)} & set(params)):
+    for name in sorted({"seed", *known.keys() & _GIVEN, *_data_names(signature)} & set(params)):
         yield f"gets {name!r} from Penstock, so it cannot be a parameter"
+
+
+def takes_report(signature: Signature) -> bool:
+    """Whether fit asks, by the name `report`, for the function that takes values of metrics while it works."""
+    return "report" in _keywords(signature)
 
 
 def _data_names(signature: Signature) -> list[str]:

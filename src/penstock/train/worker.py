@@ -20,7 +20,10 @@ from penstock.train.environment.capture import capture, imported, summary
 from penstock.train.launch import Job, Trained, read_job, write_report
 from penstock.train.process import die_with
 from penstock.train.recipe import Recipe
-from penstock.train.signature import check_fit
+from penstock.train.signature import check_fit, takes_report
+from penstock.train.tracking.hooks import report_from_libraries
+from penstock.train.tracking.journal import Journal
+from penstock.train.tracking.reporting import Reporter
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,13 +77,18 @@ def work(job: Job) -> Trained:
     libraries = set_up_libraries(job.recipe.seed, deterministic=job.recipe.deterministic)
     entropy = Entropy(Path(job.code))
     entropy.watch()
+    journal = Journal(Path(job.journal))
+    report = Reporter(journal)
+    report_from_libraries(report)
     fit = _load(job)
     X, y = load_train(store, job.recipe.tables.train)
     y = y.alias(job.recipe.target["column"])
     seed_everything(job.recipe.seed)
     started = time.perf_counter()
-    estimator = _fit(fit, X, y, job)
+    estimator = _fit(fit, X, y, job, report)
     seconds = time.perf_counter() - started
+    if not journal.flush():
+        sys.stdout.write("values of metrics are lost: the disk took nothing more\n")
     for place in entropy.places:
         sys.stdout.write(f"{unseeded_at(place)}\n")  # the log of the run
     environment = capture(output.put_bytes, libraries.applied)
@@ -119,14 +127,18 @@ def _load(job: Job) -> "Function":
     return fit
 
 
-def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job) -> Any:
+def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job, report: Reporter) -> Any:
     from penstock.project import call
 
+    asked = {"report": report} if takes_report(inspect.signature(fit.call)) else {}
     try:
-        estimator = call(fit, X, y, seed=job.recipe.seed, **job.recipe.params)
+        estimator = call(fit, X, y, seed=job.recipe.seed, **asked, **job.recipe.params)
     except UserCodeError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             error.hint = _FILES
+        raise
+    except UsageError as error:  # of what it reported
+        error.where = error.where or fit.where
         raise
     if estimator is None:
         raise UserCodeError(f"{fit.reference} returned None", where=fit.where, expected="a fitted estimator")
