@@ -1,10 +1,11 @@
 # Everything a newcomer types. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
+FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundle_onnx_format.py
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow test-iceberg lint types layers check docs bench lock clean
+.PHONY: help setup demo test test-slow test-iceberg test-frameworks test-peers lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +32,13 @@ test-iceberg: setup ## the export to Iceberg, in an environment of its own
 	test -x .venv-iceberg/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-iceberg
 	$(BIN)/uv pip install --quiet --python .venv-iceberg/bin/python --constraint requirements.lock --editable '.[iceberg]' --group dev
 	.venv-iceberg/bin/python -m pytest tests/data/test_data_iceberg.py
+
+test-frameworks: setup ## models of XGBoost and PyTorch, in an environment of their own
+	test -x .venv-frameworks/bin/python || $(BIN)/uv venv --quiet --seed --python $(BIN)/python .venv-frameworks
+	# pip, since a build without CUDA (2 GB less) is found by what pip is configured with
+	.venv-frameworks/bin/python -m pip install --quiet torch==2.13.0
+	$(BIN)/uv pip install --quiet --python .venv-frameworks/bin/python --constraint requirements.lock --editable '.[lightgbm,torch,xgboost]' --group dev skorch
+	.venv-frameworks/bin/python -m pytest $(FRAMEWORKS) -o addopts="-q --import-mode=importlib --strict-markers"
 
 test-peers: setup ## Evidently and NannyML as oracles, in environments of their own
 	$(BIN)/python -m pytest tests/stats/test_peers.py -m peers -o pythonpath="src tests benchmarks"

@@ -16,10 +16,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from penstock.bundle import formats
+from penstock.bundle import Target, formats
 from penstock.digest import digest_bytes
 from penstock.errors import Untrusted, UsageError
 
+TARGET = Target("y", "binary", True, (False, True))
 ELSEWHERE = """
 import json
 from penstock.bundle import provide
@@ -44,7 +45,7 @@ def train(jobs: int) -> dict[str, list[str]]:
     }
     fitted = [(name, model.fit(X, y)) for name, model in models.items()]
     bare = LGBMClassifier(n_estimators=5, n_jobs=jobs, verbose=-1).fit(X.select("a").to_numpy(), y)
-    dumps = {name: formats.dump(model)[1] for name, model in [*fitted, ("lightgbm", bare)]}
+    dumps = {name: formats.dump(model, X, TARGET)[1] for name, model in [*fitted, ("lightgbm", bare)]}
     return {name: [dumped.content_hash, digest_bytes(dumped.data)] for name, dumped in dumps.items()}
 
 
@@ -67,7 +68,7 @@ def test_training_twice_gives_the_same_content_whatever_the_threads():
 
 def test_another_model_is_another_content():
     X, y = pl.DataFrame({"a": [1.0, 2.0, 3.0]}), [1.0, 2.0, 4.0]
-    hashes = {formats.dump(Ridge(alpha=alpha).fit(X, y))[1].content_hash for alpha in (0.1, 0.2)}
+    hashes = {formats.dump(Ridge(alpha=alpha).fit(X, y), X, TARGET)[1].content_hash for alpha in (0.1, 0.2)}
 
     assert len(hashes) == 2
 
@@ -75,9 +76,9 @@ def test_another_model_is_another_content():
 @pytest.mark.parametrize("thing", [object(), "model", {"coef": 1}, lambda rows: rows])
 def test_what_no_format_holds_is_refused_with_the_formats_named(thing):
     with pytest.raises(UsageError, match="no safe format holds") as caught:
-        formats.dump(thing)
+        formats.dump(thing, pl.DataFrame(), TARGET)
 
-    assert caught.value.expected == "a model for one of: lightgbm, skops"
+    assert caught.value.expected == "a model for one of: lightgbm, xgboost, onnx, skops"
 
 
 def test_an_unknown_format_is_refused():

@@ -3,17 +3,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penstock.bundle import formats, lightgbm_format
+from penstock.bundle import Target, formats, lightgbm_format
 from penstock.errors import Untrusted, UsageError
 
 RNG = np.random.default_rng(5)
 X = pl.DataFrame({"a": RNG.normal(size=300), "b": pl.Series(RNG.integers(0, 9, 300)), "c": RNG.normal(size=300) > 0})
 Y = (X["a"] + RNG.normal(size=300) > 0).to_numpy()
+TARGET = Target("late", "binary", True, (False, True))
 M = X.with_columns(pl.all().cast(pl.Float64)).to_numpy()
 
 
 def loaded(model: object) -> lightgbm_format._Trees:
-    name, dumped = formats.dump(model)
+    name, dumped = formats.dump(model, X, TARGET)
     assert name == "lightgbm"
     return formats.load(name, dumped.data)
 
@@ -22,7 +23,7 @@ def test_a_binary_classifier_comes_back():
     model = lightgbm.LGBMClassifier(n_estimators=10, verbose=-1).fit(M, Y)
 
     assert np.array_equal(loaded(model).probabilities(X), model.predict_proba(M))
-    assert formats.dump(model)[1].labels == (False, True)
+    assert formats.dump(model, X, TARGET)[1].labels == (False, True)
 
 
 def test_a_multiclass_classifier_and_a_regressor_come_back():
@@ -53,7 +54,7 @@ def test_content_is_the_trees_and_not_how_they_were_trained():
     two = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=2, verbose=-1).fit(M, Y)
     more = lightgbm.LGBMClassifier(n_estimators=6, n_jobs=1, verbose=-1).fit(M, Y)
 
-    hashes = [formats.dump(model)[1].content_hash for model in (one, two, more)]
+    hashes = [formats.dump(model, X, TARGET)[1].content_hash for model in (one, two, more)]
 
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -70,7 +71,7 @@ def test_an_objective_of_ones_own_is_refused():
         return scores - labels, np.ones_like(scores)
 
     with pytest.raises(UsageError, match="objective of your own"):
-        formats.dump(lightgbm.LGBMRegressor(objective=squares, n_estimators=3, verbose=-1).fit(M, M[:, 0]))
+        formats.dump(lightgbm.LGBMRegressor(objective=squares, n_estimators=3, verbose=-1).fit(M, M[:, 0]), X, TARGET)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80\x04pickle", b"tree\nversion=v4\n", b"tree\nversion=v4\nnum_class=x\n\n"])

@@ -12,8 +12,22 @@ X = pl.DataFrame({"a": RNG.normal(size=90), "b": RNG.normal(size=90)})
 
 
 def scorer(estimator: object, target: Target, threshold: float | None = None) -> Scorer:
-    name, dumped = formats.dump(estimator)
+    name, dumped = formats.dump(estimator, X, target)
     return Scorer(formats.load(name, dumped.data), target, dumped.labels, threshold)
+
+
+class OfTwo:
+    tolerance = 0.0
+
+    def probabilities(self, vectors: pl.DataFrame) -> np.ndarray:
+        return np.full((vectors.height, 2), 0.5)
+
+
+def test_a_model_that_lacks_a_class_and_does_not_say_which_is_refused():
+    several = Target("y", "multiclass", None, ("a", "b", "c"))
+    with pytest.raises(UsageError, match="2 probabilities for the 3 classes"):
+        Scorer(OfTwo(), several, None, None).scores(X)
+    assert Scorer(OfTwo(), several, ("a", "c"), None).scores(X)[0].tolist() == [0.5, 0.0, 0.5]
 
 
 @pytest.mark.parametrize(("event", "column"), [("no", 0), ("yes", 1)])

@@ -121,13 +121,12 @@ sklearn._loss._loss CyPinballLoss
 sklearn.linear_model._sgd_fast EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge
 """
 
-_SCIPY = """
-scipy.interpolate._bsplines BSpline _BSpline
-"""
-
-_LIGHTGBM = """
+_OTHERS = """
 lightgbm.basic Booster
 lightgbm.sklearn LGBMClassifier LGBMRegressor
+scipy.interpolate._bsplines BSpline _BSpline
+xgboost.core Booster
+xgboost.sklearn XGBClassifier XGBRegressor XGBRFClassifier XGBRFRegressor
 """
 
 
@@ -135,6 +134,7 @@ lightgbm.sklearn LGBMClassifier LGBMRegressor
 def allowed() -> dict[str, frozenset[str]]:
     """Loader of skops -> full names that it may build."""
     return {
+        "BytearrayNode": frozenset({"builtins.bytearray"}),  # an XGBoost model
         "DefaultDictNode": frozenset({"collections.defaultdict"}),
         "DictNode": frozenset({"builtins.dict", "collections.OrderedDict", "sklearn.utils._bunch.Bunch"}),
         "DTypeNode": frozenset({"numpy.dtype"}),
@@ -143,7 +143,7 @@ def allowed() -> dict[str, frozenset[str]]:
         "ListNode": frozenset({"builtins.list"}),
         "LossNode": frozenset(_names(_LOSSES)),
         "NdArrayNode": frozenset({"numpy.ndarray", *_NUMPY}),
-        "ObjectNode": frozenset({*_names(_SKLEARN, "sklearn."), *_names(_LIGHTGBM), *_names(_SCIPY)}),
+        "ObjectNode": frozenset(_names(_SKLEARN, "sklearn.") + _names(_OTHERS)),
         "PartialNode": frozenset({"functools.partial"}),
         "RandomGeneratorNode": frozenset({"numpy.random._generator.Generator"}),
         "RandomStateNode": frozenset({"numpy.random.mtrand.RandomState"}),

@@ -95,9 +95,9 @@ class Bundle:
         columns = self._table(EXPECTED).to_numpy()
         return columns if self.task == "multiclass" else columns.reshape(-1)
 
-    def check_probe(self, *, tolerance: float = 1e-9) -> bool:
-        """Whether the bundle answers its probe here and now as it did when it was sealed."""
-        scores = self.predict(*self.probe()).scores
+    def check_probe(self) -> bool:
+        """Whether the bundle answers its probe here and now as it did when it was sealed, up to its tolerance."""
+        scores, tolerance = self.predict(*self.probe()).scores, self.scorer.model.tolerance
         return bool(np.allclose(scores, self.expected, rtol=tolerance, atol=tolerance))
 
     def _table(self, path: str) -> pl.DataFrame:

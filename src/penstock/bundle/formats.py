@@ -2,27 +2,34 @@
 
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.bundle.model import Dumped, Model
 from penstock.errors import Untrusted, UsageError
 
-# name -> module with FILE, holds(estimator), dump(estimator), load(bytes)
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.bundle.manifest import Target
+
+# name -> module with FILE, holds(estimator), dump(estimator, vectors, target), load(bytes)
 FORMATS = {
     "lightgbm": "penstock.bundle.lightgbm_format",
+    "xgboost": "penstock.bundle.xgboost_format",
+    "onnx": "penstock.bundle.onnx_format",
     "skops": "penstock.bundle.skops_format",
 }
 
 
-def dump(estimator: Any) -> tuple[str, Dumped]:
-    """The name of the format that holds the estimator, and its bytes."""
+def dump(estimator: Any, vectors: "pl.DataFrame", target: "Target") -> tuple[str, Dumped]:
+    """The name of the format that holds the estimator, and its bytes. `vectors` is what it was fitted on."""
     for name in FORMATS:
         if (module := _module(name)).holds(estimator):
-            return name, module.dump(estimator)
+            return name, module.dump(estimator, vectors, target)
     raise UsageError(
         f"no safe format holds a {type(estimator).__module__}.{type(estimator).__qualname__}",
         expected=f"a model for one of: {', '.join(FORMATS)}",
-        hint="return a scikit-learn estimator or pipeline, or a LightGBM model, from your fit function",
+        hint="return a scikit-learn estimator or pipeline, a LightGBM or XGBoost model, or a PyTorch module from fit",
     )
 
 

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from penstock.bundle.model import FEW_ROWS, Dumped, Floats, Model, labels_of
+from penstock.bundle.matrix import matrix
+from penstock.bundle.model import Dumped, Floats, Live, Model, labels_of
 from penstock.bundle.openmp import provide
+from penstock.bundle.threads import FEW_ROWS
 from penstock.digest import digest_bytes
 from penstock.errors import MissingExtra, Untrusted, UsageError
 
 if TYPE_CHECKING:
     from lightgbm import Booster
+
+    from penstock.bundle.manifest import Target
 
 FILE = "model.txt"
 MAX_BYTES = 1 << 30
@@ -25,7 +29,7 @@ def holds(estimator: Any) -> bool:
     return module == "lightgbm" and type(estimator).__name__ in ("Booster", "LGBMClassifier", "LGBMRegressor")
 
 
-def dump(estimator: Any) -> Dumped:
+def dump(estimator: Any, vectors: pl.DataFrame, target: "Target") -> Dumped:
     """The model as text, up to its best iteration."""
     booster = getattr(estimator, "booster_", estimator)
     data = booster.model_to_string().encode()
@@ -34,7 +38,8 @@ def dump(estimator: Any) -> Dumped:
             "the LightGBM model has an objective of your own, so its output is not a probability or a value",
             expected="one of LightGBM's objectives",
         )
-    return Dumped(FILE, data, content_hash(data), labels_of(estimator))
+    live = None if booster is estimator else Live(estimator)
+    return Dumped(FILE, data, content_hash(data), labels_of(estimator), live)
 
 
 def content_hash(data: bytes) -> str:
@@ -60,6 +65,8 @@ def load(data: bytes) -> Model:
 class _Trees:
     """A booster that is given Polars frames."""
 
+    tolerance = 1e-9
+
     def __init__(self, booster: "Booster") -> None:
         self.booster = booster
 
@@ -69,22 +76,9 @@ class _Trees:
 
     def values(self, vectors: pl.DataFrame) -> Floats:
         threads: dict[str, Any] = {"num_threads": 1} if vectors.height < FEW_ROWS else {}
-        return np.asarray(self.booster.predict(self._matrix(vectors), **threads), dtype=np.float64)
+        rows = matrix(vectors, "LightGBM", self._names)
+        return np.asarray(self.booster.predict(rows, **threads), dtype=np.float64)
 
     @cached_property
     def _names(self) -> list[str]:
         return list(self.booster.feature_name())
-
-    def _matrix(self, vectors: pl.DataFrame) -> Floats:
-        known = set(vectors.columns)
-        names = self._names if known.issuperset(self._names) else vectors.columns
-        return np.column_stack([_numbers(vectors.get_column(name)) for name in names])
-
-
-def _numbers(column: pl.Series) -> Floats:
-    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
-        raise UsageError(
-            f"feature {column.name!r} is {column.dtype}; a LightGBM model takes numbers",
-            hint="encode it in a feature view, or put the model into a scikit-learn pipeline with an encoder",
-        )
-    return column.cast(pl.Float64).to_numpy()

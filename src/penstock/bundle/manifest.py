@@ -2,7 +2,7 @@
 
     bundle.json       this manifest; its digest is the bundle's id
     bundle.sig        {"public_key", "signature"} over the bytes of bundle.json
-    model.skops       the model (or model.txt)
+    model.skops       the model (or model.txt, model.json, model.onnx)
     code/…            the user's source files that its feature functions need
     probe/…           requests with the rows of the views that they look up, and the scores expected
     profile.json      what the training vectors and their scores look like
@@ -61,7 +61,7 @@ class Manifest:
     """What `bundle.json` says."""
 
     model: str  # flight-delay
-    format: str  # skops | lightgbm
+    format: str  # skops | lightgbm | xgboost | onnx
     target: Target
     threshold: float | None  # binary: the score from which on the event is decided
     labels: tuple[Label, ...] | None  # the order of the model's own probabilities

@@ -48,6 +48,11 @@ class Scorer:
             return self.model.values(vectors).reshape(vectors.height)
         order = column_order(self.target, self.labels)
         probabilities = self.model.probabilities(vectors)
+        if self.labels is None and probabilities.shape[1] != len(order):
+            raise UsageError(
+                f"the model gives {probabilities.shape[1]} probabilities for the {len(order)} classes of the target",
+                expected="one for each class, in ascending order; a class that no training row has is a class too",
+            )
         if self.target.task == "binary":
             return np.ascontiguousarray(probabilities[:, order[1]])
         if order == list(range(probabilities.shape[1])):

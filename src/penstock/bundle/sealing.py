@@ -18,7 +18,7 @@ import polars as pl
 from penstock.bundle import formats
 from penstock.bundle.features import FeatureSet, Rows
 from penstock.bundle.manifest import CODE, EXPECTED, PROFILE, REQUESTS, VIEWS, File, Manifest, Target, check_path
-from penstock.bundle.model import Floats, Label
+from penstock.bundle.model import Dumped, Floats, Label
 from penstock.bundle.scoring import Scorer
 from penstock.bundle.signature import Signature
 from penstock.digest import canonical_json, digest_bytes
@@ -99,13 +99,13 @@ def pack(draft: Draft) -> tuple[dict[str, bytes], Manifest]:
     """The files of the bundle and its manifest; nothing is kept."""
     features = draft.features.declare(draft.vectors)
     request = draft.requests.select([name for name, _ in features.spec.request])
-    format_name, dumped = formats.dump(draft.estimator)
+    format_name, dumped = formats.dump(draft.estimator, draft.vectors, draft.target)
     scorer = Scorer(formats.load(format_name, dumped.data), draft.target, dumped.labels, draft.threshold)
     _check_target(draft.target)
 
     probe = request[_spread(request.height, PROBE_ROWS)]
     views = {view.name: _needed(features, view.name, probe, draft.views) for view in features.spec.stored}
-    scores = _proven(draft, features, scorer, probe, views)
+    scores = _proven(features, scorer, dumped, probe, views)
     contents = {
         dumped.file: dumped.data,
         REQUESTS: _parquet(probe),
@@ -185,14 +185,14 @@ def _needed(features: FeatureSet, view: str, requests: pl.DataFrame, views: Mapp
     return features.needed(view, requests, views[view])
 
 
-def _proven(draft: Draft, features: FeatureSet, scorer: Scorer, probe: pl.DataFrame, views: Rows) -> Floats:
+def _proven(features: FeatureSet, scorer: Scorer, dumped: Dumped, probe: pl.DataFrame, views: Rows) -> Floats:
     """Scores of the probe, after the checks that make a bundle worth a signature."""
     vectors = features.vectors(probe, views)
     _check_alone(features, probe, views, vectors)
     scores = _scores(scorer, vectors)
-    _check_scores(scores, draft.target)
-    if _answers_frames(draft.estimator, draft.target):
-        _check_same(scores, _scores(replace(scorer, model=_Live(draft.estimator)), vectors))
+    _check_scores(scores, scorer.target)
+    if dumped.live is not None:
+        _check_same(scores, _scores(replace(scorer, model=dumped.live), vectors), scorer.model.tolerance)
     return scores
 
 
@@ -225,25 +225,6 @@ def _check_scores(scores: Floats, target: Target) -> None:
         raise UsageError(f"the model's scores lie {span}", expected="probabilities")
 
 
-class _Live:
-    """The estimator as training left it."""
-
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
-
-    def probabilities(self, vectors: pl.DataFrame) -> Floats:
-        return np.asarray(self.estimator.predict_proba(vectors), dtype=np.float64)
-
-    def values(self, vectors: pl.DataFrame) -> Floats:
-        return np.asarray(self.estimator.predict(vectors), dtype=np.float64)
-
-
-def _answers_frames(estimator: Any, target: Target) -> bool:
-    """A bare Booster does not; scikit-learn's interface does."""
-    method = "predict" if target.task == "regression" else "predict_proba"
-    return hasattr(estimator, "fit") and hasattr(estimator, method)
-
-
 def _scores(scorer: Scorer, vectors: pl.DataFrame) -> Floats:
     try:
         return scorer.scores(vectors)
@@ -257,8 +238,8 @@ def _scores(scorer: Scorer, vectors: pl.DataFrame) -> Floats:
         ) from error
 
 
-def _check_same(scores: Floats, original: Floats) -> None:
-    if not np.allclose(scores, original, rtol=1e-9, atol=1e-12):
+def _check_same(scores: Floats, original: Floats, tolerance: float) -> None:
+    if not np.allclose(scores, original, rtol=tolerance, atol=tolerance):
         worst = int(np.abs(scores - original).reshape(len(scores), -1).max(axis=1).argmax())
         raise PenstockError(
             f"the written model answers {scores[worst]} where the trained one answers {original[worst]}",

@@ -4,24 +4,29 @@ An archive holds `schema.json`, a tree of nodes that name the types to build, an
 arrays and shared objects by memory address; here they are numbered by first appearance, times are
 fixed and every thread count is 1 (threads cost a single row more than they save, and sum in another order),
 so that equal models are equal bytes. The content hash leaves out what does not change a prediction:
-shared identities, spent seeds and generators, skops's version and LightGBM's training parameters.
+shared identities, spent seeds and generators, skops's version, LightGBM's and XGBoost's training parameters.
 """
 
 import io
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import polars as pl
 
+from penstock.bundle import xgboost_format
 from penstock.bundle.allowed import BIT_GENERATORS, allowed
-from penstock.bundle.model import FEW_ROWS, Dumped, Floats, Model, labels_of
+from penstock.bundle.model import Dumped, Floats, Live, Model, labels_of
+from penstock.bundle.threads import Threads
 from penstock.digest import digest_bytes, digest_value
-from penstock.errors import Untrusted, UsageError
+from penstock.errors import MissingExtra, Untrusted, UsageError
+
+if TYPE_CHECKING:
+    from penstock.bundle.manifest import Target
 
 FILE = "model.skops"
 SCHEMA = "schema.json"
@@ -41,7 +46,7 @@ def holds(estimator: Any) -> bool:
     return hasattr(estimator, "get_params") and hasattr(estimator, "fit")
 
 
-def dump(estimator: Any) -> Dumped:
+def dump(estimator: Any, vectors: pl.DataFrame, target: "Target") -> Dumped:
     """The estimator as bytes. UsageError naming each part that is not on the list of safe types."""
     from skops.io import dumps
 
@@ -58,8 +63,10 @@ def dump(estimator: Any) -> Dumped:
         expected = "only types on Penstock's list"
         raise UsageError(f"the model holds {', '.join(strangers[:8])}", expected=expected, hint=_ADVICE)
     _one_thread(schema)
+    members = {name: xgboost_format.one_thread(data) if _of_xgboost(name) else data for name, data in members.items()}
     members = _renumber(schema, members)
-    return Dumped(FILE, _archive(schema, members), _content_hash(schema, members), labels_of(estimator))
+    content = _content_hash(schema, members)
+    return Dumped(FILE, _archive(schema, members), content, labels_of(estimator), Live(estimator))
 
 
 def load(data: bytes) -> Model:
@@ -70,10 +77,7 @@ def load(data: bytes) -> Model:
         types = _audit(data)
     except (BadZipFile, ValueError, KeyError, TypeError, RecursionError, EOFError, NotImplementedError) as error:
         raise Untrusted(f"the model file is not a sound skops archive: {error}") from error
-    if any(name.startswith("lightgbm.") for name in types):
-        from penstock.bundle.openmp import provide
-
-        provide()
+    _require({name.partition(".")[0] for name in types})
     from skops.io import loads
 
     try:
@@ -82,41 +86,34 @@ def load(data: bytes) -> Model:
         raise Untrusted(f"the model file does not load: {type(error).__name__}: {error}") from error
 
 
-class _Estimator:
+def _require(packages: set[str]) -> None:
+    for extra in packages & {"lightgbm", "xgboost"}:
+        if find_spec(extra) is None:
+            raise MissingExtra(extra, extra)
+    if "lightgbm" in packages:
+        from penstock.bundle.openmp import provide
+
+        provide()
+
+
+class _Estimator(Live):
     """A scikit-learn estimator that is given Polars frames."""
 
     def __init__(self, estimator: Any) -> None:
-        from threadpoolctl import ThreadpoolController
-
-        self.estimator = estimator
-        self._pools = [pool for pool in ThreadpoolController().lib_controllers if pool.user_api == "openmp"]
+        super().__init__(estimator)
+        self._threads = Threads()
 
     def probabilities(self, vectors: pl.DataFrame) -> Floats:
-        with self._threads(vectors.height):
-            return np.asarray(self.estimator.predict_proba(vectors), dtype=np.float64)
+        with self._threads.for_rows(vectors.height):
+            return super().probabilities(vectors)
 
     def values(self, vectors: pl.DataFrame) -> Floats:
-        with self._threads(vectors.height):
-            return np.asarray(self.estimator.predict(vectors), dtype=np.float64).reshape(vectors.height)
-
-    @contextmanager
-    def _threads(self, rows: int) -> Iterator[None]:
-        """One OpenMP thread for few rows: on a busy machine waiting for a second one takes 50 ms."""
-        if rows >= FEW_ROWS:
-            yield
-            return
-        before = [pool.get_num_threads() for pool in self._pools]
-        for pool in self._pools:
-            pool.set_num_threads(1)
-        try:
-            yield
-        finally:
-            for pool, count in zip(self._pools, before, strict=True):
-                pool.set_num_threads(count)
+        with self._threads.for_rows(vectors.height):
+            return super().values(vectors)
 
 
 _ADVICE = (
-    "build the model from scikit-learn or LightGBM parts; put code of your own into a feature view, "
+    "build the model from scikit-learn, LightGBM or XGBoost parts; put code of your own into a feature view, "
     "and give a search's best_estimator_ instead of the search"
 )
 
@@ -254,8 +251,16 @@ def _archive(schema: dict[str, Any], members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _of_xgboost(member: str) -> bool:
+    """Whether a member is the state of an XGBoost model: the one part that is bytes and no array."""
+    return member.endswith(".bin")
+
+
 def _content_hash(schema: dict[str, Any], members: dict[str, bytes]) -> str:
-    digests = {name: digest_bytes(data) for name, data in members.items()}
+    digests = {
+        name: xgboost_format.state_hash(data) if _of_xgboost(name) else digest_bytes(data)
+        for name, data in members.items()
+    }
     return digest_value(_canonical({key: value for key, value in schema.items() if key != "_skops_version"}, digests))
 
 

@@ -165,7 +165,7 @@ class SealedBundle(NamedTuple):
 
     digest: str
     run: str
-    format: str  # skops | lightgbm
+    format: str  # skops | lightgbm | xgboost | onnx
     bytes: int
     public_key: str
     signature: str
