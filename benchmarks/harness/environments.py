@@ -19,6 +19,7 @@ PEERS = {
     "Great Expectations": "great_expectations==1.24.1",
     "pandera": "pandera[polars]==0.35.0",
     "pointblank": "pointblank==1.1.1",
+    "MLflow": "mlflow==3.17.2",
 }
 # What a peer needs and does not ask for, or does not work with in its newest version.
 BESIDE = {

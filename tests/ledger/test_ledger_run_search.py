@@ -25,6 +25,7 @@ from penstock.ledger import (
     has_name,
     names_of,
     node,
+    run_search,
     values_of,
 )
 
@@ -130,9 +131,10 @@ def test_comparisons_are_combined(runs):
 
 
 def test_runs_are_sorted_by_what_they_have(runs):
-    assert found(runs, All(), sort=Sort("metrics", "auc", falling=False))[:4] == [1, 4, 2, 6]
+    assert found(runs, All(), sort=Sort("metrics", "auc", falling=False)) == [1, 2, 4, 6]
     assert found(runs, All(), sort=Sort("metrics", "auc")) == [6, 4, 2, 1]  # of run 3 it is no number
-    assert found(runs, All(), sort=Sort("params", "depth")) == [6, 3, 2, 1, 4]
+    assert found(runs, All(), sort=Sort("params", "depth")) == [6, 3, 2, 1]  # of run 4 it is no number
+    assert found(runs, All(), sort=Sort("tags", "team"))[-1] == 6
     assert found(runs, Comparison("", "number", "<", 4), sort=Sort("", "started", falling=False)) == [1, 2, 3]
     assert found(runs, All(), sort=Sort("", "duration")) == [5, 4, 3, 2, 1, 6]
 
@@ -214,5 +216,20 @@ def test_the_database_and_plain_python_agree(tmp_path_factory, condition, values
             transaction.add(*(Param(f"run-{number}", name, str(value), value) for name, value in numbers.items()))
             plain.append({"number": number, "metrics": known, "params": numbers})
 
-    assert set(found(ledger, condition)) == {run["number"] for run in plain if holds(condition, run)}
+    fit = [run for run in plain if holds(condition, run)]
+    for few in (run_search.FEW, 0):  # from the runs that an index finds, and by walking all of them
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(run_search, "FEW", few)
+            assert found(ledger, condition) == [run["number"] for run in reversed(fit)]
+            for place in ("metrics", "params"):
+                in_order = sorted((run for run in fit if not isnan(run[place].get("a", nan))), key=by(place))
+                assert found(ledger, condition, sort=Sort(place, "a", falling=False)) == numbers_of(in_order)
     ledger.close()
+
+
+def by(place):
+    return lambda run: (run[place]["a"], run["number"])
+
+
+def numbers_of(runs):
+    return [run["number"] for run in runs]

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
     from penstock.ledger.lineage import Lineage, trace
     from penstock.ledger.metrics import Point, add_points
-    from penstock.ledger.run_names import has_name, has_runs, names_of
-    from penstock.ledger.run_search import (
+    from penstock.ledger.run_conditions import (
         FIELDS,
         NEWEST,
         All,
@@ -56,10 +55,9 @@ if TYPE_CHECKING:
         Not,
         Sort,
         Value,
-        count_runs,
-        find_runs,
-        values_of,
     )
+    from penstock.ledger.run_names import has_name, has_runs, names_of
+    from penstock.ledger.run_search import count_runs, find_runs, values_of
 
 __all__ = [
     "FIELDS",
@@ -124,15 +122,15 @@ _HOMES = {
     "has_name": "run_names",
     "has_runs": "run_names",
     "names_of": "run_names",
-    "FIELDS": "run_search",
-    "NEWEST": "run_search",
-    "All": "run_search",
-    "AnyOf": "run_search",
-    "Comparison": "run_search",
-    "Condition": "run_search",
-    "Not": "run_search",
-    "Sort": "run_search",
-    "Value": "run_search",
+    "FIELDS": "run_conditions",
+    "NEWEST": "run_conditions",
+    "All": "run_conditions",
+    "AnyOf": "run_conditions",
+    "Comparison": "run_conditions",
+    "Condition": "run_conditions",
+    "Not": "run_conditions",
+    "Sort": "run_conditions",
+    "Value": "run_conditions",
     "count_runs": "run_search",
     "find_runs": "run_search",
     "values_of": "run_search",

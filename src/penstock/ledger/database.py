@@ -21,6 +21,9 @@ class Session(ABC):
     """
 
     text_value = "CAST(? AS TEXT)"  # a value that compares with text columns where nothing else gives its type
+    # In these words the databases differ:
+    arrival = "s.rowid"  # the order in which rows `s` came, which ends the entries of an index
+    hidden = "+"  # before a column: no index is used for it
     seconds = "(julianday({end}) - julianday({start})) * 86400"  # between two columns of times
 
     def __init__(self, connection: Any) -> None:

@@ -27,6 +27,8 @@ class PostgresSession(Session):
     """A transaction on a server."""
 
     text_value = 'CAST(? AS TEXT) COLLATE "C"'
+    arrival = "r.number"
+    hidden = ""  # the server chooses by its statistics
     seconds = "CAST(EXTRACT(EPOCH FROM {end} - {start}) AS DOUBLE PRECISION)"
 
     def __init__(self, connection: "psycopg.Connection[Any]", server: str) -> None:

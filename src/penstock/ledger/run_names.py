@@ -24,7 +24,7 @@ def has_runs(reader: Reader) -> bool:
 def has_name(reader: Reader, place: str, name: str) -> bool:
     """Whether any run has this metric, parameter, tag or dataset."""
     if place == "data":
-        return name in names_of(reader, place)
+        return reader.find(Version, dataset=name, limit=1) != [] or name in names_of(reader, place)
     return bool(reader.session.rows(f"SELECT 1 FROM {_TABLES[place].name} WHERE name = ? LIMIT 1", [name]))
 
 
