@@ -5,7 +5,7 @@ FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundl
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow test-iceberg test-frameworks test-peers lint types layers check docs bench lock clean
+.PHONY: help setup demo test test-slow test-iceberg test-frameworks test-ray test-peers lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,11 @@ test-frameworks: setup ## models of XGBoost and PyTorch, in an environment of th
 	.venv-frameworks/bin/python -m pip install --quiet torch==2.13.0
 	$(BIN)/uv pip install --quiet --python .venv-frameworks/bin/python --constraint requirements.lock --editable '.[lightgbm,torch,xgboost]' --group dev skorch
 	.venv-frameworks/bin/python -m pytest $(FRAMEWORKS) -o addopts="-q --import-mode=importlib --strict-markers"
+
+test-ray: setup ## the engine on a Ray cluster of two nodes, in an environment of its own
+	test -x .venv-ray/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-ray
+	$(BIN)/uv pip install --quiet --python .venv-ray/bin/python --constraint requirements.lock --editable '.[ray]' --group dev
+	.venv-ray/bin/python -m pytest tests/engine/test_ray_pool.py
 
 test-peers: setup ## Evidently and NannyML as oracles, in environments of their own
 	$(BIN)/python -m pytest tests/stats/test_peers.py -m peers -o pythonpath="src tests benchmarks"

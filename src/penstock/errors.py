@@ -18,9 +18,9 @@ Each carries what happened, where, what was expected and what to do next as data
 the sentence is put together only when somebody reads it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class PenstockError(Exception):
@@ -51,11 +51,21 @@ class PenstockError(Exception):
             lines.append(f"  next: {self.hint}")
         return "\n".join(lines)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
     def as_dict(self) -> dict[str, object]:
         """The same facts for machines (`--json`)."""
         facts = {"what": self.what, "where": self.where, "expected": self.expected, "next": self.hint}
         known = {key: value for key, value in facts.items() if value is not None}
         return {"error": type(self).__name__, "exit_code": self.exit_code, **known}
+
+
+def _restored(kind: type[PenstockError], args: tuple[Any, ...], facts: Mapping[str, Any]) -> PenstockError:
+    """An error of another process: some classes are made from other things than they carry."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(PenstockError):

@@ -1,13 +1,11 @@
 """What decides each step's result, read without running any of the user's code."""
 
-import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.deliver import in_production
 from penstock.digest import canonical_json
+from penstock.engine import installed
 from penstock.errors import UsageError
 from penstock.ledger import Evaluation, Reader
 from penstock.objective import objective_digest
@@ -107,7 +105,7 @@ def train_inputs(project: ProjectFile, training_set: str) -> dict[str, Any]:
         "threads": train.threads,
         "deterministic": train.deterministic,
         "costs": config.objective.model_dump(mode="json")["costs"] if config.objective else None,
-        "environment": environment(),
+        "environment": installed(),
     }
 
 
@@ -147,20 +145,6 @@ def rival(reader: Reader, model: str, bundle: str) -> str | None:
         return champion.bundle if champion else None
     judged = reader.find(Evaluation, id=champion.evaluation)
     return judged[0].champion if judged else None
-
-
-def environment() -> dict[str, str]:
-    """Python and the installed distributions, by name and version; a fast look at what a run records in full."""
-    names: set[str] = set()
-    for place in sys.path:
-        if os.path.isdir(place):
-            with os.scandir(place) as entries:
-                names |= {entry.name for entry in entries if entry.name.endswith(".dist-info")}
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in sorted(names):
-        library, _, version = name.removesuffix(".dist-info").rpartition("-")
-        found[library] = version
-    return found
 
 
 def examples_of(project: ProjectFile) -> str:

@@ -38,6 +38,7 @@ from penstock.project.data_config import (
     Transform,
 )
 from penstock.project.document import Document, as_written, read_document, read_text
+from penstock.project.engine_config import Engine, Resources, format_size
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS
@@ -60,6 +61,7 @@ __all__ = [
     "Deliver",
     "Document",
     "Duration",
+    "Engine",
     "FeatureView",
     "FileSource",
     "Function",
@@ -71,6 +73,7 @@ __all__ = [
     "Objective",
     "ProjectFile",
     "Reference",
+    "Resources",
     "Retrain",
     "Section",
     "Server",
@@ -87,6 +90,7 @@ __all__ = [
     "call",
     "code_digest",
     "format_duration",
+    "format_size",
     "json_schema",
     "load_function",
     "load_project",

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     SecretStr,
     model_validator,
 )
 
 from penstock.project.data_config import Data
+from penstock.project.engine_config import Engine, Resources
 from penstock.project.settings import (
     Duration,
     Name,
@@ -119,6 +121,7 @@ class Train(Section):
         AfterValidator(_possible_holdout),
     ] = "random 20%"
     since: str | None = None  # use examples from this time on
+    resources: Resources = Field(default_factory=Resources.model_construct)
 
 
 # --- 4 validate ----------------------------------------------------------------------------------
@@ -279,5 +282,9 @@ class Config(Section):
     deliver: Deliver = Field(default_factory=Deliver.model_construct)
     monitor: Monitor = Field(default_factory=Monitor.model_construct)
     improve: Improve = Field(default_factory=Improve.model_construct)
+    engine: Annotated[
+        Engine,
+        BeforeValidator(lambda v: {"kind": v} if isinstance(v, str) else v, json_schema_input_type=str | Engine),
+    ] = Field(default_factory=Engine.model_construct)
     ledger: SecretStr | None = None  # postgresql://… or sqlite:///…; by default SQLite in .penstock
     store: str = ".penstock/store"  # a directory
