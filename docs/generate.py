@@ -21,7 +21,7 @@ Rows = Sequence[Sequence[str]]
 CLI = """# The command line
 
 One command is one call of the same name on `penstock.Project`. Every command that reads or changes a project takes
-`-C DIR`, and `--env NAME` for a section of `environments:` in the project file; all but the two servers and the ones
+`-C DIR`, and `--env NAME` for a section of `environments:` in the project file; all but the servers and the ones
 that write a text take `--json`, which prints one JSON document, errors included. `penstock COMMAND --help` says the
 same as this page.
 

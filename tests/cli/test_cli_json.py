@@ -21,6 +21,7 @@ WITHOUT = {
     "schema": "is a JSON document",
     "serve": "answers until it is told to stop",
     "train log": "is what the training printed",
+    "train mlflow serve": "answers until it is told to stop",
     "up": "answers until it is told to stop",
     "version": "is one word",
 }

@@ -10,7 +10,7 @@ import pytest
 from services import postgres_server
 
 from penstock.ledger import Ledger
-from penstock.ledger.tables import TABLES
+from penstock.ledger.tables import all_tables
 
 _numbers = count(1)
 
@@ -50,7 +50,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_file: Path) -> st
         copy(sqlite_file, tmp_path)
         return f"sqlite:///{tmp_path}/ledger.db"
     url = f"{request.getfixturevalue('postgres')}/ledger"
-    _command(url, ";".join(f"DELETE FROM {table.name}" for table in TABLES))
+    _command(url, ";".join(f"DELETE FROM {table.name}" for table in all_tables()))
     return url
 
 

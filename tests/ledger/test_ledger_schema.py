@@ -196,3 +196,26 @@ def test_a_ledger_of_final_metrics_keeps_them_as_summaries_and_points(tmp_path):
         numbers = {param.name: param.number for param in reader.find(records.Param)}
     ledger.close()
     assert numbers == {"depth": 6, "rate": 0.001, "kind": None, "wide": None, "blank": None}
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_a_ledger_at_each_older_revision_becomes_what_a_fresh_one_is(fresh_url, revision):
+    import sqlalchemy as sa
+    from alembic import command
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from penstock.ledger.migrate import _config
+    from penstock.ledger.mlflow import Experiment
+    from penstock.ledger.schema import metadata
+
+    engine = sa.create_engine(fresh_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), revision)
+    Ledger.open(fresh_url).close()
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata()) == []
+    engine.dispose()
+    with Ledger.open(fresh_url).read() as reader:
+        assert reader.find(Experiment) == []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from penstock.ledger import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from penstock.api.mlflow import MlflowApi
     from penstock.deliver.serving_state import Waited
     from penstock.improve import Ticked
     from penstock.ledger import AuditCheck
@@ -65,6 +67,13 @@ class ObjectiveStep(StepApi):
 
 class TrainStep(RunsApi):
     """Step 3: trainings; `RunsApi` has what is asked of their runs."""
+
+    @cached_property
+    def mlflow(self) -> "MlflowApi":
+        """The MLflow protocol."""
+        from penstock.api.mlflow import MlflowApi
+
+        return MlflowApi(self._work)
 
     def log(self, run: str) -> str:
         """What the training printed."""

@@ -1,9 +1,9 @@
-"""`penstock up`: the server as a child process, the loop beside it."""
+"""`penstock up`: the servers as child processes, the loop beside them."""
 
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from penstock.errors import Conflict, PenstockError
 
 if TYPE_CHECKING:
     from penstock.improve import Ticked
+    from penstock.mlflow import MlflowProcess
     from penstock.serve import ServerProcess
 
 Announce = Callable[[str], object]
@@ -53,13 +54,36 @@ def up(
     with suppress(Told):
         follow()
         stop.heed()
-        with server:
+        with _mlflow(workspace, port) or nullcontext() as mlflow, server:
             announce("\n".join(server.said))
+            if mlflow:
+                announce(mlflow.hear())
             announce(f"looking every {_words(interval)}")
             while server.alive:
                 _tick(tick, on_tick, announce, stop)
                 _wait(server, interval.total_seconds())
+                if mlflow and (news := mlflow.mend()):
+                    announce(news)
         raise PenstockError("the server has ended by itself", where=str(server.output), hint="penstock up")
+
+
+def _mlflow(workspace: Workspace, port: int | None) -> "MlflowProcess | None":
+    """The server that MLflow's clients log to, in a process of its own; free ports for one are free ports for both."""
+    from penstock.project import Mlflow
+
+    project = workspace.project
+    settings = project.config.train.mlflow if project.config.train else Mlflow()
+    if not settings.serve:
+        return None
+    from penstock.mlflow import MlflowProcess
+
+    return MlflowProcess(
+        project.root,
+        environment=project.environment,
+        host=settings.host,
+        port=0 if port == 0 else settings.port,
+        actor=workspace.actor,
+    )
 
 
 def _wait(server: "ServerProcess", seconds: float) -> None:

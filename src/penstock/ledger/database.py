@@ -83,8 +83,11 @@ class Database(ABC):
         """A snapshot: what others commit meanwhile is not seen."""
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Session]:
-        """Alone: one writer at a time, committed when the block ends, undone when it raises."""
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Session]:
+        """Alone: one writer at a time, committed when the block ends, undone when it raises.
+
+        What is not durable survives the end of the process, and a power cut once something later is.
+        """
 
     @abstractmethod
     def revision(self) -> str | None:

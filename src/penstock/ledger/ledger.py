@@ -61,6 +61,12 @@ class Reader:
         ((number,),) = self.session.rows(*statements.count(table_of(record), equals))
         return int(number)
 
+    def distinct(self, record: type, column: str) -> list[Any]:
+        """The values that a field has, each once, in order; an index that begins with it is read, and no row."""
+        table = table_of(record)
+        name = statements.quote(table.column(column).name)
+        return [value for (value,) in self.session.rows(f'SELECT DISTINCT {name} FROM "{table.name}" ORDER BY {name}')]
+
     def starting(self, record: type[R], column: str, prefix: str, *, limit: int = 2) -> list[R]:
         """Records whose field begins with `prefix`: what a shortened digest or id may mean."""
         table = table_of(record)
@@ -169,12 +175,14 @@ class Ledger:
                 reader._session = None
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """One decision, alone: committed at the end of the block, undone if it raises.
 
+        What decides nothing (a metric of a run that goes on) need not be `durable`: it survives the end of the
+        process, but a power cut only once a later decision was written, and waits for no disk.
         Conflict when other writers do not let this one in for 30 s.
         """
-        with self._alone(), self._database.write() as session:
+        with self._alone(), self._database.write(durable=durable) as session:
             transaction = Transaction(session, self._signing)
             try:
                 yield transaction

@@ -69,11 +69,13 @@ class PostgresDatabase(Database):
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """A turn to write."""
         with self._session() as session:
             # Each statement sees what is committed, and nobody else commits: the lock is taken first.
             session.run("BEGIN ISOLATION LEVEL READ COMMITTED")
+            if not durable:
+                session.run("SET LOCAL synchronous_commit = off")
             session.rows(f"SELECT pg_advisory_xact_lock({_TURN})")
             yield session
             session.run("COMMIT")

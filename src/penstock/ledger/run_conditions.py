@@ -32,6 +32,13 @@ class Comparison(NamedTuple):
     value: Value | tuple[Value, ...]
 
 
+class Has(NamedTuple):
+    """A run has a metric, parameter or tag of this name, whatever its value."""
+
+    place: str  # metrics | params | tags
+    name: str
+
+
 @dataclass(frozen=True)
 class All:
     """Every part holds; without parts, always."""
@@ -53,7 +60,7 @@ class Not:
     part: "Condition"
 
 
-Condition = Comparison | All | AnyOf | Not
+Condition = Comparison | Has | All | AnyOf | Not
 
 
 class Sort(NamedTuple):

@@ -21,17 +21,26 @@ FEW = 2_000  # runs: so many are fetched and sorted in the time that a walk take
 
 
 def find_runs(
-    reader: Reader, condition: Condition = EVERY, *, sort: Sort = NEWEST, limit: int | None = None, offset: int = 0
+    reader: Reader,
+    condition: Condition = EVERY,
+    *,
+    sort: Sort = NEWEST,
+    then: Sequence[Sort] = (),
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[Run]:
-    """The runs that fit, in order. UsageError for a field that runs do not have."""
+    """The runs that fit, in order; `then` sorts those that are equal so far, and leaves none out.
+
+    UsageError for a field that runs do not have.
+    """
     table = table_of(Run)
-    order = order_of(sort, numeric=_has_numbers(reader, sort))
+    order = order_of(sort, numeric=_has_numbers(reader, sort), then=then)
     where = where_of(condition, order.walked)
     source = _source(order, _fewest(reader, condition))
     names = ", ".join(f"r.{quote(column.name)}" for column in table.columns)
     text = f"SELECT {names} FROM {source.text} AND {where.text} ORDER BY {order.by}"
     page: Values = [] if limit is None else [limit, offset]
-    values = [*source.values, *where.values, *page]
+    values = [*source.values, *where.values, *(order.after or []), *page]
     return decode(table, _rows(reader, text + (" LIMIT ? OFFSET ?" if page else ""), values))
 
 

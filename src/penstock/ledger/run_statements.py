@@ -1,12 +1,23 @@
 """Conditions on runs in SQL: what must hold of a run `r`, which runs an index finds, in which order they are walked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
 from penstock.errors import UsageError
 from penstock.ledger.records import Run, node
-from penstock.ledger.run_conditions import DURATION, FIELDS, OPERATORS, All, AnyOf, Comparison, Condition, Not, Sort
+from penstock.ledger.run_conditions import (
+    DURATION,
+    FIELDS,
+    OPERATORS,
+    All,
+    AnyOf,
+    Comparison,
+    Condition,
+    Has,
+    Not,
+    Sort,
+)
 from penstock.ledger.statements import Statement, Values, quote
 from penstock.ledger.tables import table_of
 from penstock.ledger.values import encode
@@ -37,6 +48,7 @@ class Order(NamedTuple):
     walked: Walked = None
     joined: str = "1 = 1"
     values: Values | None = None
+    after: Values | None = None  # values in `by`
 
 
 HIDDEN = "hidden "  # before a column that no index is to be used for
@@ -44,6 +56,7 @@ ARRIVAL = "arrival of s"  # the order in which the rows `s` came, which their in
 _INDEXED = ("number", "id", "status", "experiment", "started")
 _COLUMNS = {"metrics": ("metrics", "value"), "min": ("metrics", "low"), "max": ("metrics", "high")}
 _SORTED = {**_COLUMNS, "params": ("params", "value"), "tags": ("tags", "value")}
+_HAVING = ("metrics", "params", "tags")
 _RANGES = ("=", "<", "<=", ">", ">=", "in")  # what an index answers
 
 
@@ -55,6 +68,10 @@ def where_of(condition: Condition, walked: Walked = None) -> Part:
     match condition:
         case Comparison(place=place):
             return _place(place)(condition, walked)
+        case Has(place, name):
+            if place not in _HAVING:
+                raise UsageError.unknown("kind of field", place, _HAVING)
+            return Part(f"EXISTS (SELECT 1 FROM {place} t WHERE t.run = r.id AND t.name = ?)", [name])
         case Not(part):
             text, values = where_of(part, walked)
             return Part(f"NOT ({text})", values)
@@ -139,13 +156,19 @@ def _entry(test: Comparison) -> Iterator[Entry]:
 # --- in which order ------------------------------------------------------------------------------
 
 
-def order_of(sort: Sort, *, numeric: bool) -> Order:
-    """How runs are walked in an order; `numeric` where a parameter is a number in some of them."""
+def order_of(sort: Sort, *, numeric: bool, then: Sequence[Sort] = ()) -> Order:
+    """How runs are walked in an order; `numeric` where a parameter is a number in some of them.
+
+    `then` sorts runs that are equal so far, those without a value last.
+    """
     direction = "DESC" if sort.falling else "ASC"
+    further, after = _further(then)
     if sort.place == "":
         name = _field(sort.name)
         nulls = " NULLS LAST" if name == DURATION or table_of(Run).column(name).optional else ""
-        return Order(f"{_own(name).removeprefix(HIDDEN)} {direction}{nulls}, r.number {direction}")
+        return Order(
+            f"{_own(name).removeprefix(HIDDEN)} {direction}{nulls},{further} r.number {direction}", after=after
+        )
     if sort.place not in _SORTED:
         raise UsageError.unknown("kind of field to sort by", sort.place, _SORTED)
     table, column = _SORTED[sort.place]
@@ -153,8 +176,26 @@ def order_of(sort: Sort, *, numeric: bool) -> Order:
     # NaN is above every number in both databases: it would come first where the largest is asked for.
     bound = f" AND s.{column} <= ?" if table == "metrics" else f" AND s.{column} IS NOT NULL"
     values = [sort.name, inf] if table == "metrics" else [sort.name]
-    by = f"s.{column} {direction}, {ARRIVAL} {direction}"
-    return Order(by, (table, sort.name), f"s.run = r.id AND s.name = ?{bound}", values)
+    by = f"s.{column} {direction},{further} {ARRIVAL} {direction}"
+    return Order(by, (table, sort.name), f"s.run = r.id AND s.name = ?{bound}", values, after)
+
+
+def _further(then: Sequence[Sort]) -> Statement:
+    """Orders behind the first, each with a comma."""
+    text = ""
+    values: Values = []
+    for sort in then:
+        if sort.place == "":
+            value = _own(_field(sort.name)).removeprefix(HIDDEN)
+        elif sort.place in _SORTED:
+            table, column = _SORTED[sort.place]
+            real = f" AND {column} <= ?" if table == "metrics" else ""
+            value = f"(SELECT {column} FROM {table} WHERE run = r.id AND name = ?{real})"
+            values += [sort.name, inf] if real else [sort.name]
+        else:
+            raise UsageError.unknown("kind of field to sort by", sort.place, _SORTED)
+        text += f" {value} {'DESC' if sort.falling else 'ASC'} NULLS LAST,"
+    return text, values
 
 
 # --- comparisons ---------------------------------------------------------------------------------

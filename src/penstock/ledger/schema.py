@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from penstock.ledger.migrations import kinds
-from penstock.ledger.tables import TABLES, Table
+from penstock.ledger.tables import Table, all_tables
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -18,7 +18,7 @@ NAMES = {
 def metadata() -> sa.MetaData:
     """Every table of the ledger."""
     described = sa.MetaData(naming_convention=NAMES)
-    for table in TABLES:
+    for table in all_tables():
         options: dict[str, Any] = {"sqlite_with_rowid": False} if table.by_key else {}
         sa.Table(table.name, described, *_columns(table), *_constraints(table), *_indexes(table), **options)
     return described

@@ -62,9 +62,12 @@ class SqliteDatabase(Database):
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """A turn to write."""
         with self._session() as session:
+            # A connection is used for both kinds of block, so each says which it is. NORMAL leaves the log to the
+            # system, and the next commit with FULL syncs all of it.
+            session.run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             session.run("BEGIN IMMEDIATE")
             yield session
             session.run("COMMIT")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from penstock.errors import UsageError
 from penstock.ledger import records as r
 
-REVISION = "0003"  # the newest migration: a ledger that says so is opened without importing Alembic
+REVISION = "0004"  # the newest migration: a ledger that says so is opened without importing Alembic
 
 Names = tuple[str, ...]
 
@@ -66,7 +66,7 @@ class Table:
         return self.by_name[name]
 
 
-_RUN = Parent(("run",), "runs", ("id",))
+RUN = Parent(("run",), "runs", ("id",))
 _MODEL = Parent(("model", "number"), "model_versions", ("model", "number"))
 
 TABLES = (
@@ -80,13 +80,17 @@ TABLES = (
     Table(r.RefMove, "ref_moves", ("dataset", "name", "number")),
     Table(r.Execution, "executions", ("key",), indexes=(("step", "finished_at"),)),
     Table(
-        r.Run, "runs", ("id",), unique=(("number",),), indexes=(("key",), ("status",), ("started_at",), ("experiment",))
+        r.Run,
+        "runs",
+        ("id",),
+        unique=(("number",),),
+        indexes=(("key",), ("status",), ("started_at",), ("experiment",)),
     ),
-    Table(r.Param, "params", ("run", "name"), indexes=(("name", "value"), ("name", "number")), parents=(_RUN,)),
-    Table(r.Tag, "tags", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),
-    Table(r.Metric, "metrics", ("run", "name"), indexes=(("name", "value"),), parents=(_RUN,)),
-    Table(r.MetricPoint, "metric_points", ("run", "name", "number"), parents=(_RUN,), by_key=True),
-    Table(r.Artifact, "artifacts", ("run", "name"), parents=(_RUN,)),
+    Table(r.Param, "params", ("run", "name"), indexes=(("name", "value"), ("name", "number")), parents=(RUN,)),
+    Table(r.Tag, "tags", ("run", "name"), indexes=(("name", "value"),), parents=(RUN,)),
+    Table(r.Metric, "metrics", ("run", "name"), indexes=(("name", "value"),), parents=(RUN,)),
+    Table(r.MetricPoint, "metric_points", ("run", "name", "number"), parents=(RUN,), by_key=True),
+    Table(r.Artifact, "artifacts", ("run", "name"), parents=(RUN,)),
     Table(r.SealedBundle, "bundles", ("digest",), indexes=(("run",),)),
     Table(r.ModelVersion, "model_versions", ("model", "number"), indexes=(("bundle",), ("model", "state"))),
     Table(r.Transition, "transitions", ("id",), indexes=(("model", "number"),), parents=(_MODEL,)),
@@ -117,8 +121,17 @@ TABLES = (
 _BY_RECORD = {table.record: table for table in TABLES}
 
 
+def all_tables() -> tuple[Table, ...]:
+    """These, and those of the MLflow protocol, which few commands need."""
+    from penstock.ledger import mlflow
+
+    return TABLES + mlflow.TABLES
+
+
 def table_of(record: type) -> Table:
     """The table of a record type. UsageError for any other type."""
+    if record not in _BY_RECORD:
+        _BY_RECORD.update({table.record: table for table in all_tables()})
     if record not in _BY_RECORD:
         raise UsageError.unknown("ledger record", record.__name__, (known.__name__ for known in _BY_RECORD))
     return _BY_RECORD[record]

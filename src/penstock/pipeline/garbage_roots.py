@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from penstock.ledger import Artifact, Evaluation, Execution, ModelVersion, Reader, Ref, Run, SealedBundle, Version
+from penstock.ledger.mlflow import ModelFile
 from penstock.project import ProjectFile
 from penstock.store import read_lock
 
@@ -13,9 +14,9 @@ def recorded(reader: Reader) -> set[str]:
     named: set[str] = {ref.commit for ref in reader.find(Ref)}
     named |= {version.commit for version in reader.find(Version)}
     for run in reader.find(Run):
-        named |= {run.code, *run.data.values()}
-        named |= {blob for blob in (run.patch, run.environment, run.log) if blob}
+        named |= {blob for blob in (run.code, run.patch, run.environment, run.log, *run.data.values()) if blob}
     named |= {artifact.digest for artifact in reader.find(Artifact)}
+    named |= {file.digest for file in reader.find(ModelFile)}
     named |= {sealed.digest for sealed in reader.find(SealedBundle)}
     named |= {model.bundle for model in reader.find(ModelVersion)}
     for evaluation in reader.find(Evaluation):

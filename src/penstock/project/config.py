@@ -104,6 +104,14 @@ class Objective(Section):
 # --- 3 train -------------------------------------------------------------------------------------
 
 
+class Mlflow(Section):
+    """Where MLflow's clients log to, while `penstock up` runs."""
+
+    serve: bool = True
+    host: str = "127.0.0.1"  # nobody logs in: for others than this machine put a proxy in front
+    port: int = Field(default=5000, ge=0, le=65535)
+
+
 class Train(Section):
     """How a model is made: `def fit(X: DataFrame, y: Series, *, seed, **params) -> estimator`."""
 
@@ -121,6 +129,7 @@ class Train(Section):
         AfterValidator(_possible_holdout),
     ] = "random 20%"
     since: str | None = None  # use examples from this time on
+    mlflow: Mlflow = Field(default_factory=Mlflow.model_construct)
     resources: Resources = Field(default_factory=Resources.model_construct)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from penstock.digest import CHUNK, digest_bytes, digest_file, short
 from penstock.durable import sync
@@ -31,6 +31,28 @@ class Draft(NamedTuple):
 
     digest: str
     path: Path
+
+
+class Filling:
+    """A blob on its way into the store."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        from blake3 import blake3
+
+        self.size = 0
+        self._file = file
+        self._hasher = blake3()
+
+    def write(self, chunk: bytes) -> None:
+        """The next bytes."""
+        self._hasher.update(chunk)
+        self._file.write(chunk)
+        self.size += len(chunk)
+
+    @property
+    def digest(self) -> str:
+        """Of what was written so far."""
+        return self._hasher.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,19 +137,21 @@ class Blobs:
 
     def put_file(self, source: Path) -> str:
         """Keep a copy of a file, hashed while it is copied; a later edit of `source` changes nothing here."""
-        from blake3 import blake3
-
-        hasher = blake3()
-        with source.open("rb") as original, open_draft(self.root) as (file, path):
+        with source.open("rb") as original, self.filling() as blob:
             while chunk := original.read(CHUNK):
-                hasher.update(chunk)
-                file.write(chunk)
-        digest = hasher.hexdigest()
-        if self.keep(digest):
+                blob.write(chunk)
+        return blob.digest
+
+    @contextmanager
+    def filling(self) -> "Iterator[Filling]":
+        """A blob that is written piece by piece; it is kept when the block ends, and gone when the block raises."""
+        with open_draft(self.root) as (file, path):
+            blob = Filling(file)
+            yield blob
+        if self.keep(blob.digest):
             path.unlink()
         else:
-            self.publish([Draft(digest, path)])
-        return digest
+            self.publish([Draft(blob.digest, path)])
 
     def receive(self, digest: str, chunks: Iterable[bytes], *, source: str, hint: str) -> None:
         """Keep a blob that comes from elsewhere. Damaged, naming `source`, when the bytes are others: they never get

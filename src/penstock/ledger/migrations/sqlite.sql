@@ -313,4 +313,103 @@ CREATE TABLE metrics (
 	CONSTRAINT fk_metrics_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_metrics_name_value ON metrics (name, value);
-INSERT INTO alembic_version VALUES ('0003');
+CREATE TABLE mlflow_experiments (
+	id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	created_at TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_experiments PRIMARY KEY (id), 
+	CONSTRAINT uq_mlflow_experiments_name UNIQUE (name)
+);
+CREATE TABLE mlflow_models (
+	id TEXT NOT NULL, 
+	experiment TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	status TEXT NOT NULL, 
+	type TEXT NOT NULL, 
+	run TEXT NOT NULL, 
+	params TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	created_at TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_models PRIMARY KEY (id)
+);
+CREATE INDEX ix_mlflow_models_experiment_created_at ON mlflow_models (experiment, created_at);
+CREATE INDEX ix_mlflow_models_run ON mlflow_models (run);
+CREATE TABLE mlflow_registered_models (
+	name TEXT NOT NULL, 
+	description TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	created_at TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_registered_models PRIMARY KEY (name)
+);
+CREATE TABLE mlflow_aliases (
+	model TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	CONSTRAINT pk_mlflow_aliases PRIMARY KEY (model, name), 
+	CONSTRAINT fk_mlflow_aliases_model_versions FOREIGN KEY(model, number) REFERENCES model_versions (model, number) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_mlflow_aliases_model_number ON mlflow_aliases (model, number);
+CREATE TABLE mlflow_inputs (
+	run TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	source_type TEXT NOT NULL, 
+	source TEXT NOT NULL, 
+	schema TEXT NOT NULL, 
+	profile TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_inputs PRIMARY KEY (run, name, digest), 
+	CONSTRAINT fk_mlflow_inputs_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_mlflow_inputs_digest ON mlflow_inputs (digest);
+CREATE INDEX ix_mlflow_inputs_name ON mlflow_inputs (name);
+CREATE TABLE mlflow_model_files (
+	model TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	bytes INTEGER NOT NULL, 
+	CONSTRAINT pk_mlflow_model_files PRIMARY KEY (model, name), 
+	CONSTRAINT fk_mlflow_model_files_mlflow_models FOREIGN KEY(model) REFERENCES mlflow_models (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE TABLE mlflow_model_metrics (
+	model TEXT NOT NULL, 
+	run TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	dataset TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	value DOUBLE NOT NULL, 
+	step INTEGER NOT NULL, 
+	at TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_model_metrics PRIMARY KEY (model, run, name, dataset, digest), 
+	CONSTRAINT fk_mlflow_model_metrics_mlflow_models FOREIGN KEY(model) REFERENCES mlflow_models (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE TABLE mlflow_model_uses (
+	run TEXT NOT NULL, 
+	model TEXT NOT NULL, 
+	role TEXT NOT NULL, 
+	step INTEGER NOT NULL, 
+	CONSTRAINT pk_mlflow_model_uses PRIMARY KEY (run, model, role), 
+	CONSTRAINT fk_mlflow_model_uses_runs FOREIGN KEY(run) REFERENCES runs (id) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_mlflow_model_uses_model ON mlflow_model_uses (model);
+CREATE TABLE mlflow_version_notes (
+	model TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	logged TEXT NOT NULL, 
+	description TEXT NOT NULL, 
+	run_link TEXT NOT NULL, 
+	tags TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	updated_at TEXT NOT NULL, 
+	CONSTRAINT pk_mlflow_version_notes PRIMARY KEY (model, number), 
+	CONSTRAINT fk_mlflow_version_notes_model_versions FOREIGN KEY(model, number) REFERENCES model_versions (model, number) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX ix_mlflow_version_notes_logged ON mlflow_version_notes (logged);
+INSERT INTO alembic_version VALUES ('0004');

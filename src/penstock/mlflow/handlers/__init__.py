@@ -1,0 +1,1 @@
+"""What is done for each request, a module for each resource of the protocol."""
