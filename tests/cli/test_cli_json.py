@@ -74,9 +74,7 @@ CALLS = {
     "run": "",
     "status": "",
     "trace": "{prediction}",
-    "train compare": "1 1",
-    "train leaderboard": "",
-    "train tag": "1 team=core",
+    "train diff": "1 1",
     "train runs": "",
     "train show": "1",
     "validate card": "",
@@ -91,7 +89,6 @@ REFUSALS = {
     "data quarantine readmit": 2,
     "promote": 2,
     "rollback": 2,
-    "train compare": 2,
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from penstock.api.runs import RunsApi
 from penstock.api.step import StepApi
+from penstock.api.tracking import TrackingApi
 from penstock.errors import UsageError, did_you_mean
 from penstock.ledger import (
     Action,
@@ -65,8 +66,8 @@ class ObjectiveStep(StepApi):
             return agreement(reader, self._work.project)
 
 
-class TrainStep(RunsApi):
-    """Step 3: trainings; `RunsApi` has what is asked of their runs."""
+class TrainStep(RunsApi, TrackingApi):
+    """Step 3: trainings; `RunsApi` has what is asked of runs, `TrackingApi` starts them in a notebook or a script."""
 
     @cached_property
     def mlflow(self) -> "MlflowApi":
@@ -76,7 +77,7 @@ class TrainStep(RunsApi):
         return MlflowApi(self._work)
 
     def log(self, run: str) -> str:
-        """What the training printed."""
+        """What the run printed."""
         found = self.show(run).run
         return self._work.store.read_bytes(found.log).decode(errors="replace") if found.log else ""
 

@@ -73,7 +73,7 @@ def train(
     from penstock.train.tracking.live import follow
 
     check_training(project)
-    reap(ledger, store)
+    reap(ledger, store, project.home)
     code = snapshot(project.root, _references(project, features), store)
     recipe = _recipe(project, tables, data, features, threshold, code)
     identifier = new_id()
@@ -279,29 +279,47 @@ def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
     transaction.link(here, node("bundle", run.bundle or ""), "sealed")
 
 
-def reap(ledger: "Ledger", store: "Store") -> tuple[Run, ...]:
+def reap(ledger: "Ledger", store: "Store", home: Path | None = None) -> tuple[Run, ...]:
     """Mark runs whose process is gone as killed, keep what they printed, and return them.
 
-    A run of another machine or container is left alone: only there it can be told.
+    Tracked runs that have left journals in `home` before the ledger knew all of it are delivered first. A run of
+    another machine or container is left alone: only there it can be told.
     """
+    left = _deliver_left(ledger, home) if home else ()
     with ledger.read() as reader:
         running = reader.find(Run, status="running")
-    ended = (_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host))
+    ended = [_mark_killed(ledger, store, run) for run in running if is_gone(run.pid, run.host)]
+    for place in left:
+        _settle(ledger, place)
     return tuple(run for run in ended if run)
+
+
+def _deliver_left(ledger: "Ledger", home: Path) -> tuple[Path, ...]:
+    if not any((home / "runs").glob("*")):
+        return ()
+    from penstock.train.tracking.delivery import deliver_left
+
+    return deliver_left(ledger, home)
+
+
+def _settle(ledger: "Ledger", place: Path) -> None:
+    from penstock.train.tracking.delivery import settle
+
+    settle(ledger, place)
 
 
 def _mark_killed(ledger: "Ledger", store: "Store", run: Run) -> Run | None:
     """The run as it is now; None when it has come to an end of its own meanwhile."""
-    from penstock.train.tracking.delivery import deliver, remove
+    from penstock.train.tracking.delivery import deliver, remove, settle
 
     place = Path(run.host["directory"])
-    ending = _ending(store, place, "killed", f"its process {run.pid} ended before the training did")
+    ending = _ending(store, place, "killed", f"its process {run.pid} ended before the run did")
     deliver(ledger, place)
     with ledger.write() as transaction:
         marked = transaction.change(Run, {"id": run.id}, expect={"status": "running"}, **ending)
     if not marked:
         return None
-    remove(ledger, place)
+    (settle if run.kind == "tracked" else remove)(ledger, place)
     return run._replace(**ending)
 
 

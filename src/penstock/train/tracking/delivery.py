@@ -2,7 +2,7 @@
 
 How far a journal is delivered is a cursor in the ledger that moves in the same transaction as the records, so
 neither a crash nor a second process delivers anything twice. When a run has ended and everything is delivered, its
-directory is removed, and the cursors after it: a file without a cursor is one of which nothing was delivered.
+journals are removed, and their cursors after them: a file without a cursor is one of which nothing was delivered.
 """
 
 import shutil
@@ -12,8 +12,10 @@ from typing import Any
 
 from penstock.ledger import Artifact, Cursor, Ledger, Point, Run, Tag, Transaction, add_points, node, utc_now
 from penstock.train.params import param_of
+from penstock.train.process import is_gone
 from penstock.train.tracking.journal import (
     SUFFIX,
+    Attached,
     Context,
     Ended,
     Entry,
@@ -52,16 +54,54 @@ def deliver_pending(ledger: Ledger, run: str, entries: Sequence[Entry]) -> None:
 
 
 def remove(ledger: Ledger, place: Path) -> None:
-    """Remove the directory of a run that has ended and is delivered, then the cursors of its journals."""
+    """Remove the directory of a training that has ended and is delivered, then the cursors of its journals."""
     names = [_cursor_name(path) for path in journals(place)]
     shutil.rmtree(place, ignore_errors=True)
-    if not names:
-        return
+    if names:
+        with ledger.read() as reader:
+            cursors = reader.find(Cursor, name=names)
+        _forget(ledger, cursors)
+
+
+def settle(ledger: Ledger, place: Path, mine: Path | None = None) -> None:
+    """Deliver, and remove the journals that nobody writes any more, `mine` among them; the last takes all with it."""
+    # Who is gone is asked first: what a process that ends after that has written is for the next time.
+    over = [path for path in journals(place) if path == mine or _is_left(path)]
+    deliver(ledger, place)
+    names = [_cursor_name(path) for path in over]
     with ledger.read() as reader:
-        known = reader.find(Cursor, name=names)
-    if known:
+        known = reader.get(Run, id=place.name)
+        cursors = reader.find(Cursor, name=names)
+    if known is None:
+        return  # the process that starts it has delivered nothing yet
+    for path in over:
+        path.unlink(missing_ok=True)
+    if not journals(place):
+        shutil.rmtree(place, ignore_errors=True)
+    _forget(ledger, cursors)
+
+
+def deliver_left(ledger: Ledger, home: Path) -> tuple[Path, ...]:
+    """Deliver the tracked runs of processes that are gone; their directories."""
+    places = sorted({path.parent for path in (home / "runs").glob(f"*/*{SUFFIX}")})
+    left = tuple(place for place in places if all(map(_is_left, journals(place))))
+    for place in left:
+        deliver(ledger, place)
+    return left
+
+
+def _is_left(path: Path) -> bool:
+    """Whether the process that wrote the journal of a tracked run is gone."""
+    first = next(iter(read_journal(path)[0]), None)
+    if isinstance(first, Started):
+        return is_gone(first.run["pid"], first.run["host"])
+    return isinstance(first, Attached) and is_gone(first.pid, first.host)
+
+
+def _forget(ledger: Ledger, cursors: Sequence[Cursor]) -> None:
+    if cursors:
         with ledger.write() as transaction:
-            transaction.remove(Cursor, name=names)
+            transaction.remove(Cursor, name=[cursor.name for cursor in cursors])
 
 
 def points_in(entries: Iterable[Entry]) -> Iterator[Point]:
@@ -97,49 +137,65 @@ def _deliver_some(ledger: Ledger, path: Path) -> bool:
         _apply(transaction, run, entries)
         if not (starts and isinstance(entries[-1], Ended)):  # of a run that is whole in one transaction, itself
             transaction.put(Cursor(name, {"at": end}, utc_now()))
-    return True
+    return end < path.stat().st_size
 
 
 def _apply(transaction: Transaction, run: str, entries: Sequence[Entry]) -> None:
-    if isinstance(entries[0], Started):
-        _start(transaction, entries[0].run)
-    add_points(transaction, run, points_in(entries))
     changes: dict[str, Any] = {}
     params: dict[str, Any] = {}
     data: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    files: dict[str, File] = {}
     for entry in entries:
         match entry:
             case Params(more):
                 params |= more
-            case Tags(tags):
-                transaction.put(*(Tag(run, name, value) for name, value in tags.items()))
-            case File(name, digest, size):
-                transaction.put(Artifact(run, name, digest, size))
+            case Tags(more):
+                tags |= more
+            case File(name):
+                files[name] = entry
             case Used(dataset, commit):
                 data[dataset] = commit
-                transaction.link(node("data", commit), node("run", run), dataset)
             case Context(fields):
                 changes |= fields
             case Ended(status, at, error, log):
                 changes |= {"status": status, "finished_at": at, "error": error, "log": log}
-    transaction.put(*(param_of(run, name, value) for name, value in params.items()))
-    _change(transaction, run, changes, {"params": params, "data": data})
+    first = entries[0]
+    params = _record(transaction, run, first.run if isinstance(first, Started) else None, changes, params, data)
+    add_points(transaction, run, points_in(entries))
+    transaction.put(
+        *(param_of(run, name, value) for name, value in params.items()),
+        *(Tag(run, name, value) for name, value in tags.items()),
+        *(Artifact(run, name, file.digest, file.bytes) for name, file in files.items()),
+    )
 
 
-def _start(transaction: Transaction, fields: Mapping[str, Any]) -> None:
-    last = transaction.find(Run, order_by="-number", limit=1)
-    started = Run(**{**fields, "number": last[0].number + 1 if last else 1})
-    transaction.add(started)
-    transaction.put(*(param_of(started.id, name, value) for name, value in started.params.items()))
-
-
-def _change(transaction: Transaction, run: str, changes: dict[str, Any], more: Mapping[str, Mapping[str, Any]]) -> None:
-    """New values of the run's fields, and more keys of its documents."""
-    known = transaction.get(Run, id=run)
-    if known:
-        changes |= {field: {**getattr(known, field), **keys} for field, keys in more.items() if keys}
-    if changes:
+def _record(
+    transaction: Transaction,
+    run: str,
+    started: Mapping[str, Any] | None,
+    changes: dict[str, Any],
+    params: dict[str, Any],
+    data: dict[str, str],
+) -> dict[str, Any]:
+    """Add or change the run's record, and link it to what it was made from; the parameters that are new."""
+    known = started or _document(transaction, run)
+    changes |= {name: {**known[name], **more} for name, more in (("params", params), ("data", data)) if more}
+    if started:
+        last = transaction.find(Run, order_by="-number", limit=1)
+        transaction.add(Run(**{**started, **changes, "number": last[0].number + 1 if last else 1}))
+        changes, params = {**started, **changes}, {**started["params"], **params}
+    elif changes:
         transaction.change(Run, {"id": run}, **changes)
+    here = node("run", run)
     for field, kind in _LINKED.items():
         if changes.get(field):
-            transaction.link(node(kind, changes[field]), node("run", run), field)
+            transaction.link(node(kind, changes[field]), here, field)
+    for dataset, commit in data.items():
+        transaction.link(node("data", commit), here, dataset)
+    return params
+
+
+def _document(transaction: Transaction, run: str) -> Mapping[str, Any]:
+    known = transaction.get(Run, id=run)
+    return known._asdict() if known else {"params": {}, "data": {}}

@@ -85,6 +85,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
+_CLOSED = -1  # the number of a closed file may be given to another one
+
+
 class Journal:
     """Appends entries to a file; threads may share it.
 
@@ -96,6 +99,7 @@ class Journal:
 
     def __init__(self, path: Path, introduce: Callable[[], Entry] | None = None) -> None:
         self.lost = 0
+        self._descriptor = _CLOSED
         self._introduce = introduce
         self._open(path)
 
@@ -113,6 +117,11 @@ class Journal:
         with self._lock:
             return self._flush()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is in memory only."""
+        return bool(self._waiting)
+
     def pending(self) -> list[Entry]:
         """The entries that no disk took yet."""
         with self._lock:
@@ -122,6 +131,7 @@ class Journal:
         """Give the file back; nothing can be appended behind it."""
         with self._lock:
             os.close(self._descriptor)
+            self._descriptor = _CLOSED
 
     def _open(self, path: Path) -> None:
         self.path = path

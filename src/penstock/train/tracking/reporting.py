@@ -1,16 +1,16 @@
 """What fit may call to tell how it goes: `report(loss=0.31, auc=0.74, step=epoch)`."""
 
 import operator
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from threading import Lock
+from itertools import count
 from typing import Any
 
 from penstock.errors import UsageError
 from penstock.ledger import Point, utc_now
 from penstock.train.tracking.journal import Journal, Values
 
+_BATCH = 10_000
 _STEPS = 2**63  # what a database's whole number holds
 
 
@@ -19,8 +19,8 @@ class Reporter:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._steps: Counter[str] = Counter()
-        self._lock = Lock()
+        # No lock: one that a thread holds while another forks would be held in the child for ever.
+        self._steps: dict[str, Iterator[int]] = {}
 
     def __call__(self, *, step: int | None = None, **values: float) -> None:
         """Log values of metrics at `step`: how many epochs or rounds are done. Without it each metric counts from 1.
@@ -36,10 +36,15 @@ class Reporter:
         steps = dict.fromkeys(checked, _whole(step)) if step is not None else self._next(checked)
         self._journal.append(Values([Point(name, value, steps[name], moment) for name, value in checked.items()]))
 
+    def log_series(self, name: str, values: Iterable[Any], first: int) -> None:
+        """Many values of one metric, a step each."""
+        moment, start = utc_now(), _whole(first)
+        points = [Point(name, _number(name, value), start + index, moment) for index, value in enumerate(values)]
+        for at in range(0, len(points), _BATCH):  # an entry is read as a whole
+            self._journal.append(Values(points[at : at + _BATCH]))
+
     def _next(self, names: Mapping[str, Any]) -> dict[str, int]:
-        with self._lock:
-            self._steps.update(names.keys())
-            return {name: self._steps[name] for name in names}
+        return {name: next(self._steps.setdefault(name, count(1))) for name in names}
 
 
 def _number(name: str, value: Any) -> float:
