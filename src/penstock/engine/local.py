@@ -57,7 +57,8 @@ class LocalPool(Pool):
                 self._changed.notify_all()
         super().close(stop=stop)
 
-    def _check(self, wanted: Resources) -> None:
+    def check(self, wanted: Resources) -> None:
+        """UsageError when the machine is too small."""
         there = self._machine
         if (wanted.cpus or 1) > there.cpus or wanted.gpus > len(there.gpus) or (wanted.memory or 0) > there.memory:
             raise UsageError(

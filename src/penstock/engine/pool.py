@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class Pool(ABC):
         again from the start when a node was lost.
         """
         wanted = resources or Resources()
-        self._check(wanted)
+        self.check(wanted)
         return self._threads.submit(self._perform, function, argument, wanted)
 
     def close(self, *, stop: bool = False) -> None:
@@ -102,9 +102,37 @@ class Pool(ABC):
         return self._run(function, argument, wanted)
 
     @abstractmethod
-    def _check(self, wanted: Resources) -> None:
+    def check(self, wanted: Resources) -> None:
         """UsageError when no machine of this engine has what is wanted."""
 
     @abstractmethod
     def _run(self, function: str, argument: Mapping[str, Any], wanted: Resources) -> Any:
         """Call the function where there is room, in a thread of this pool; return or raise what it does."""
+
+
+class Lost(Exception):
+    """The node or the process of a task is gone, through no fault of the task."""
+
+
+class Distant(Pool):
+    """Tasks run on machines that may not see the files of this one.
+
+    retries  how often a task whose node was lost begins again
+    handles  of bytes that were put: their names -> pieces
+    """
+
+    retries: int
+    handles: dict[str, list[Any]]
+
+    @abstractmethod
+    def put(self, data: bytes) -> Any:
+        """Have bytes ready for tasks that have the handle in their argument: `ray_node.take(handle)`."""
+
+    @abstractmethod
+    def stream(
+        self, function: str, argument: Mapping[str, Any], *, resources: Resources | None = None
+    ) -> Generator[Any]:
+        """What the generator function `module:function` yields, as it comes; None while nothing comes.
+
+        Lost when the node was lost, CancelledError when the pool was left. The task ends when the iterator is closed.
+        """

@@ -1,8 +1,8 @@
-"""What a worker process of a Ray node does with a task. Nothing here needs Ray."""
+"""What a worker process of a Ray node does with a task."""
 
 import pickle
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from penstock.engine.installed import installed
@@ -22,6 +22,26 @@ def perform(function: str, argument: Mapping[str, Any], expected: Mapping[str, s
         return None, resolve(function)(argument)
     except Exception as error:
         return _portable(error), None
+
+
+def perform_stream(
+    function: str, argument: Mapping[str, Any], expected: Mapping[str, str]
+) -> Iterator[tuple[Exception | None, Any]]:
+    """The same of a generator function, for each thing that it yields."""
+    try:
+        _refuse_other(expected)
+        for message in resolve(function)(argument):
+            yield None, message
+    except Exception as error:
+        yield _portable(error), None
+
+
+def take(handle: Any) -> bytes:
+    """The bytes that a `Distant` pool has put."""
+    import ray
+
+    data: bytes = ray.get(handle)
+    return data
 
 
 def _refuse_other(expected: Mapping[str, str]) -> None:

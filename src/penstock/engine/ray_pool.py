@@ -8,23 +8,25 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from penstock.engine.installed import installed
-from penstock.engine.pool import Pool, said
-from penstock.engine.ray_node import perform
+from penstock.engine.pool import Distant, Lost, said
+from penstock.engine.ray_node import perform, perform_stream
 from penstock.errors import Killed, MissingExtra, PenstockError, UsageError
 from penstock.project import Engine, Resources
 
 _LOOK_SECONDS = 0.2
 _KNOCK_SECONDS = 10
+_GRACE_SECONDS = 5
+_AHEAD = 8  # messages of a task that wait to be read; then it waits itself
 _START = "ray start --head on one machine, ray start --address=HOST:6379 on the others; then the address in `engine`"
 
 
-class RayPool(Pool):
+class RayPool(Distant):
     """Runs as many tasks at a time as `workers` allow; which node has room for one is Ray's business."""
 
     def __init__(self, settings: Engine) -> None:
@@ -34,9 +36,11 @@ class RayPool(Pool):
         except BaseException:
             self._disconnect()
             raise
-        self._retries = settings.retries
+        self.retries = settings.retries
+        self.handles: dict[str, list[Any]] = {}
         self._installed = installed()
         self._remote = _ray().remote(perform)
+        self._streamed = _ray().remote(perform_stream)
 
     def close(self, *, stop: bool = False) -> None:
         """Wait for the tasks; with `stop`, end them first. Ends the connection if it was made here."""
@@ -50,7 +54,12 @@ class RayPool(Pool):
             self._own = False
             _ray().shutdown()
 
-    def _check(self, wanted: Resources) -> None:
+    def put(self, data: bytes) -> Any:
+        """Into Ray's object store, which puts on disk what it has no room for."""
+        return _ray().put(data)
+
+    def check(self, wanted: Resources) -> None:
+        """UsageError when no node is large enough."""
         asked = (wanted.cpus or 1, wanted.gpus, wanted.memory or 0)
         nodes = [node["Resources"] for node in _ray().nodes() if node["Alive"]]
         sizes = [tuple(int(node.get(name, 0)) for name in ("CPU", "GPU", "memory")) for node in nodes]
@@ -63,28 +72,63 @@ class RayPool(Pool):
                 hint="ask for less in `resources`, or have a larger node join the cluster",
             )
 
+    def stream(
+        self, function: str, argument: Mapping[str, Any], *, resources: Resources | None = None
+    ) -> Generator[Any]:
+        """As a streaming generator of Ray."""
+        wanted = resources or Resources()
+        self.check(wanted)
+        ray = _ray()
+        generator = self._streamed.options(
+            **_options(wanted), num_returns="streaming", _generator_backpressure_num_objects=_AHEAD
+        ).remote(function, dict(argument), self._installed)
+        try:
+            while True:
+                if self._stop.is_set():
+                    raise CancelledError
+                if not ray.wait([generator], timeout=_LOOK_SECONDS)[0]:
+                    yield None
+                    continue
+                try:
+                    piece = next(generator)
+                except StopIteration:
+                    return
+                yield self._answer(piece)
+        finally:
+            _end(generator)
+
     def _run(self, function: str, argument: Mapping[str, Any], wanted: Resources) -> Any:
-        for _ in range(self._retries + 1):
+        for _ in range(self.retries + 1):
             try:
                 return self._once(function, argument, wanted)
-            except _lost() as error:
+            except Lost as error:
                 lost = error
-        raise Killed(f"a task lost its node {self._retries + 1} times: {type(lost).__name__}", where=function)
+        raise Killed(f"a task lost its node {self.retries + 1} times: {lost}", where=function)
 
     def _once(self, function: str, argument: Mapping[str, Any], wanted: Resources) -> Any:
         ray = _ray()
-        task = self._remote.options(
-            num_cpus=wanted.cpus or 1, num_gpus=wanted.gpus, memory=wanted.memory or None, max_retries=0
-        ).remote(function, dict(argument), self._installed)
+        task = self._remote.options(**_options(wanted)).remote(function, dict(argument), self._installed)
         while not ray.wait([task], timeout=_LOOK_SECONDS)[0]:
             if self._stop.is_set():
                 _end(task)
                 raise CancelledError
+        return self._answer(task)
+
+    def _answer(self, reference: Any) -> Any:
         with _explained():
-            error, value = ray.get(task)
+            error, value = _ray().get(reference)
         if error is not None:
             raise error
         return value
+
+
+def _options(wanted: Resources) -> dict[str, Any]:
+    return {
+        "num_cpus": wanted.cpus or 1,
+        "num_gpus": wanted.gpus,
+        "memory": wanted.memory or None,
+        "max_retries": 0,
+    }
 
 
 def _ray() -> Any:
@@ -126,31 +170,27 @@ def _knock(address: str) -> None:
 
 
 def _end(task: Any) -> None:
-    """End a task: its function is interrupted, and what that does not end within a moment is killed."""
+    """End a task, if it runs: its function is interrupted, and what that does not end within moments is killed."""
     ray = _ray()
+    ended = task.completed() if hasattr(task, "completed") else task
     with suppress(Exception):
+        if ray.wait([ended], timeout=0)[0]:
+            return
         ray.cancel(task, force=False)
-        if not ray.wait([task], timeout=5)[0]:
+        if not ray.wait([ended], timeout=_GRACE_SECONDS)[0]:
             ray.cancel(task, force=True)
-            ray.wait([task], timeout=5)
-
-
-def _lost() -> tuple[type[Exception], ...]:
-    """What Ray raises when the node or the worker process of a task is gone, through no fault of the task."""
-    from ray import exceptions
-
-    return exceptions.NodeDiedError, exceptions.WorkerCrashedError, exceptions.ObjectLostError
+            ray.wait([ended], timeout=_GRACE_SECONDS)
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn what Ray raises about a task, other than that it was lost, into an error of ours."""
+    """Turn what Ray raises about a task into an error of ours; Lost when the task is not to blame."""
     from ray import exceptions
 
     try:
         yield
-    except _lost():
-        raise
+    except (exceptions.NodeDiedError, exceptions.WorkerCrashedError, exceptions.ObjectLostError) as error:
+        raise Lost(type(error).__name__) from None
     except exceptions.OutOfMemoryError as error:
         hint = "ask for more in `resources.memory`, so that fewer tasks share a node"
         raise Killed(f"Ray ended a task, since its node ran out of memory: {_first(error)}", hint=hint) from None

@@ -57,6 +57,7 @@ class Trained:
     metrics: Mapping[str, float]
     imported: Sequence[str] = ()  # distributions that the process loaded
     entropy: Sequence[str] = ()  # lines of the user's code that asked the system for random bits: "pipeline.py:12"
+    node: str = ""  # of a cluster, that it was trained on
 
 
 def launch(
@@ -71,7 +72,7 @@ def launch(
     watch: Watch | None = None,
     python: Path | None = None,
 ) -> Trained:
-    """Train in a fresh process in `place`, with the `python` of another environment if one is given.
+    """Train in a fresh process of this machine in `place`, with the `python` of another environment if one is given.
 
     `watch` is called again and again until the process has ended; what it raises ends the process.
     Raises what went wrong in the process: UserCodeError when fit raised, FunctionError when it cannot be

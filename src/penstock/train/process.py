@@ -20,7 +20,7 @@ from penstock.train.determinism import VARIABLES
 from penstock.train.environment.capture import THREAD_VARIABLES, host
 
 Progress = Callable[[str], None]
-Watch = Callable[[int], object]  # told the id of the process; what it raises ends the process
+Watch = Callable[[int | None], object]  # told the id of the process if it runs here; what it raises ends the process
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05

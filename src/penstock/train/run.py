@@ -17,7 +17,7 @@ from penstock.ledger import Artifact, Point, Run, SealedBundle, add_points, node
 from penstock.train.code import Code, snapshot
 from penstock.train.environment.capture import host
 from penstock.train.environment.locking import LOCK, WHEELS, Locked, locking
-from penstock.train.launch import Trained, launch, read_log
+from penstock.train.launch import Trained, read_log
 from penstock.train.params import param_of
 from penstock.train.process import Progress, is_gone
 from penstock.train.recipe import Recipe, Tables
@@ -69,10 +69,13 @@ def train(
     UserCodeError when it raised, Pruned when `on_values` ended it, PenstockError when its process was killed;
     the run then says so, and has the values that were reported until then.
     """
+    from penstock.engine import open_pool
+    from penstock.train.cluster.asking import launch_in
     from penstock.train.tracking.delivery import deliver, remove
     from penstock.train.tracking.live import follow
 
     check_training(project)
+    section, _ = _sections(project)
     reap(ledger, store, project.home)
     code = snapshot(project.root, _references(project, features), store)
     recipe = _recipe(project, tables, data, features, threshold, code)
@@ -81,14 +84,15 @@ def train(
     run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
     signing_key = project.home / "keys" / "signing"
     try:
-        with locking(project.home) as locked:
-            trained = launch(
+        with locking(project.home) as locked, open_pool(project.config.engine) as pool:
+            trained = launch_in(
+                pool,
                 recipe,
                 run=run.id,
                 store=store,
-                output=store,
                 signing_key=signing_key,
                 place=place,
+                resources=section.resources,
                 progress=progress,
                 watch=follow(ledger, place, on_values),
             )
@@ -212,6 +216,7 @@ def _finish(
         "content_hash": trained.content_hash,
         "probe_hash": trained.probe_hash,
         "environment": trained.environment,
+        "host": {**run.host, "node": trained.node} if trained.node else run.host,
     }
     finished = run._replace(**results)
     kept = {RECIPE: store.put_json(recipe.to_json()), IMPORTED: store.put_json(list(trained.imported))}
