@@ -5,7 +5,7 @@ FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundl
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-slow test-iceberg test-frameworks test-ray test-peers lint types layers check docs bench lock clean
+.PHONY: help setup demo test test-mlflow test-slow test-iceberg test-frameworks test-ray test-peers lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,14 @@ test-ray: setup ## the engine on a Ray cluster of two nodes, in an environment o
 	test -x .venv-ray/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-ray
 	$(BIN)/uv pip install --quiet --python .venv-ray/bin/python --constraint requirements.lock --editable '.[ray]' --group dev
 	.venv-ray/bin/python -m pytest tests/engine/test_ray_pool.py tests/train/test_train_cluster.py
+
+test-mlflow: setup ## MLflow's own client, of two versions, each in an environment of its own
+	for version in 3.17.2 2.22.5; do \
+		place=.venv-mlflow-$${version%%.*}; \
+		test -x $$place/bin/python || $(BIN)/uv venv --quiet --seed --python $(BIN)/python $$place && \
+		$(BIN)/python -m pip --quiet --python $$place/bin/python install mlflow==$$version lightgbm torch==2.13.0 lightning || exit 1; \
+	done
+	$(BIN)/python -m pytest tests/mlflow/test_mlflow_clients.py
 
 test-peers: setup ## Evidently and NannyML as oracles, in environments of their own
 	$(BIN)/python -m pytest tests/stats/test_peers.py -m peers -o pythonpath="src tests benchmarks"

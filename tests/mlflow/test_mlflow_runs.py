@@ -202,6 +202,20 @@ def test_bodies_that_are_no_request(client):
         assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
 
 
+def test_a_value_that_is_sent_again_is_one(client):
+    run = client.start_run()
+    values = [{"key": "loss", "value": value, "timestamp": 1, "step": step} for step, value in enumerate((3, "NaN", 1))]
+    for sent in (values, values[:2], [values[1], values[1]], [{**values[0], "timestamp": 2}]):
+        client.post("runs/log-batch", run_id=run, metrics=sent)
+    history = client.get("metrics/get-history", run_id=run, metric_key="loss")["metrics"]
+    assert [(m["step"], m["value"], m["timestamp"]) for m in history] == [
+        (0, 3, 1),
+        (1, "NaN", 1),
+        (2, 1, 1),
+        (0, 3, 2),
+    ]
+
+
 def test_values_are_summed_up(client, opened):
     run = client.start_run()
     for step, value in enumerate((3.0, 1.0, math.pi)):

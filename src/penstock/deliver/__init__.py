@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from penstock.deliver.delivery import Promoted, follow, promote, refresh, roll_back
     from penstock.deliver.promotion import approve, lacks
-    from penstock.deliver.registry import find_version, in_production, register
+    from penstock.deliver.registry import enrol, find_version, in_production, move, register
 
 __all__ = [
     "Promoted",
     "approve",
+    "enrol",
     "find_version",
     "follow",
     "in_production",
     "lacks",
+    "move",
     "promote",
     "refresh",
     "register",
@@ -30,7 +32,7 @@ __all__ = [
 _MODULES = {
     "delivery": ("Promoted", "follow", "promote", "refresh", "roll_back"),
     "promotion": ("approve", "lacks"),
-    "registry": ("find_version", "in_production", "register"),
+    "registry": ("enrol", "find_version", "in_production", "move", "register"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -20,12 +20,27 @@ def register(ledger: Ledger, model: str, *, run: str, evaluation: Evaluation, no
         known = transaction.find(ModelVersion, model=model, bundle=evaluation.bundle, limit=1)
         if known:
             return _judged_anew(transaction, known[0], evaluation)
-        newest = transaction.find(ModelVersion, model=model, order_by="-number", limit=1)
-        number = newest[0].number + 1 if newest else 1
-        version = ModelVersion(model, number, evaluation.bundle, run, evaluation.id, "candidate", note, utc_now())
-        transaction.add(version, _transition(version, None, "candidate", "penstock", note))
-        transaction.link(node("bundle", version.bundle), node("model", version.name), "registered")
+        version = enrol(transaction, model, evaluation.bundle, run=run, evaluation=evaluation.id, note=note)
         transaction.link(node("evaluation", evaluation.id), node("model", version.name), "judged")
+    return version
+
+
+def enrol(
+    transaction: Transaction,
+    model: str,
+    bundle: str,
+    *,
+    run: str,
+    evaluation: str | None = None,
+    actor: str = "penstock",
+    note: str = "",
+) -> ModelVersion:
+    """The next version of a model, a candidate. Without an evaluation it stays one: nothing has judged it."""
+    newest = transaction.find(ModelVersion, model=model, order_by="-number", limit=1)
+    number = newest[0].number + 1 if newest else 1
+    version = ModelVersion(model, number, bundle, run, evaluation, "candidate", note, utc_now())
+    transaction.add(version, _transition(version, None, "candidate", actor, note))
+    transaction.link(node("bundle", version.bundle), node("model", version.name), "registered")
     return version
 
 

@@ -62,7 +62,7 @@ class ArtifactApp:
 
         def work() -> bytes:
             with self._tracking.ledger.read() as reader:
-                entries = listed(files(reader, place), place.name)
+                entries = listed(files(reader, self._tracking.store, place), place.name)
             return encode({"files": [{"path": posixpath.basename(name), **each} for name, each in entries.items()]})
 
         await respond(send, 200, await self._run(self._readers, work))
@@ -90,7 +90,7 @@ class ArtifactApp:
     def _remove(self, place: Place) -> None:
         with self._tracking.ledger.write() as transaction:
             _writable(transaction, place)
-            for name in files(transaction, place):
+            for name in files(transaction, self._tracking.store, place):
                 if place.kind == "run":
                     transaction.remove(Artifact, run=place.owner, name=name)
                 else:
@@ -107,7 +107,7 @@ class ArtifactApp:
 
     def _find(self, place: Place) -> tuple[Path, int]:
         with self._tracking.ledger.read() as reader:
-            found = files(reader, place).get(place.name)
+            found = files(reader, self._tracking.store, place).get(place.name)
         if found is None:
             raise missing("artifact", f"{place.owner}/{place.name}")
         return self._tracking.store.path(found.digest), found.bytes
@@ -117,12 +117,12 @@ class ArtifactApp:
 
 
 def _writable(reader: Reader, place: Place) -> None:
+    if place.kind == "bundle":
+        raise invalid("what was registered is never changed")
     if place.kind == "run":
         runs.writable(reader, place.owner)
     else:
-        model = model_of(reader, place.owner)
-        if model.status == "ready":
-            raise invalid(f"the files of {model.id} are complete", expected="a logged model that is not ready yet")
+        model_of(reader, place.owner)
 
 
 def _put(transaction: Transaction, place: Place, kept: Kept) -> None:

@@ -1,17 +1,21 @@
-"""Where a file of a run or a logged model lies, as clients write it; no name of theirs ever is one on our disk.
+"""Where a file lies, as clients write it.
 
-0/2f9c…/artifacts/plots/roc.png        of a run
-0/models/m-7a…/artifacts/MLmodel       of a logged model
+    0/2f9c…/artifacts/plots/roc.png        of a run
+    0/models/m-7a…/artifacts/MLmodel       of a logged model
+    bundles/03ee…/MLmodel                  of a model version: what it was when it was registered
+
+No name of theirs ever is one on our disk.
 """
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from penstock.ledger import Artifact, Reader
+from penstock.ledger import Artifact, ModelVersion, Reader
 from penstock.ledger.mlflow import ModelFile
 from penstock.mlflow.errors import invalid, missing
 from penstock.mlflow.wire import Reply
+from penstock.store import Store
 
 _LONGEST = 1024  # characters of a name
 _ODD = frozenset("\\") | {chr(code) for code in range(32)} | {"\x7f"}
@@ -25,9 +29,9 @@ class Kept(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A file or directory of a run or a logged model; `name` "" is all of it."""
+    """A file or directory of a run, a logged model or a bundle; `name` "" is all of it."""
 
-    kind: str  # run | model
+    kind: str  # run | model | bundle
     owner: str
     name: str
 
@@ -35,6 +39,8 @@ class Place(NamedTuple):
 def place_of(path: str) -> Place:
     """What a path means. ProtocolError when it is none that this server gave out."""
     match path.strip("/").split("/"):
+        case ["bundles", owner, *rest]:
+            return Place("bundle", owner, safe_name("/".join(rest)))
         case [_, "models", owner, "artifacts", *rest]:
             return Place("model", owner, safe_name("/".join(rest)))
         case [_, owner, "artifacts", *rest]:
@@ -51,17 +57,26 @@ def safe_name(name: str) -> str:
     return "/".join(parts)
 
 
-def files(reader: Reader, place: Place) -> dict[str, Kept]:
+def files(reader: Reader, store: Store, place: Place) -> dict[str, Kept]:
     """Every file of the place's owner at or below the place: name -> blob."""
+    if place.kind == "bundle":
+        return {name: kept for name, kept in _bundled(reader, store, place.owner).items() if _inside(name, place)}
     found: Iterable[Artifact | ModelFile] = (
         reader.find(Artifact, run=place.owner) if place.kind == "run" else reader.find(ModelFile, model=place.owner)
     )
-    below = f"{place.name}/" if place.name else ""
-    return {
-        each.name: Kept(each.digest, each.bytes)
-        for each in found
-        if each.name == place.name or each.name.startswith(below)
-    }
+    return {each.name: Kept(each.digest, each.bytes) for each in found if _inside(each.name, place)}
+
+
+def _inside(name: str, place: Place) -> bool:
+    return not place.name or name == place.name or name.startswith(f"{place.name}/")
+
+
+def _bundled(reader: Reader, store: Store, digest: str) -> dict[str, Kept]:
+    """The files of a registered bundle, ours or a client's, as its manifest names them."""
+    if not reader.count(ModelVersion, bundle=digest):
+        raise missing("model version made of", digest)
+    named: Mapping[str, Any] = store.read_json(digest)["files"]
+    return {name: Kept(file["blake3"], file["bytes"]) for name, file in named.items()}
 
 
 def listed(known: Mapping[str, Kept], name: str) -> dict[str, Reply]:

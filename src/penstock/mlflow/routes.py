@@ -7,7 +7,16 @@ from urllib.parse import unquote
 
 from penstock.ledger import Reader, Transaction
 from penstock.mlflow.errors import ProtocolError
-from penstock.mlflow.handlers import artifacts, experiments, inputs, logged_models, metrics, runs
+from penstock.mlflow.handlers import (
+    artifacts,
+    experiments,
+    inputs,
+    logged_models,
+    metrics,
+    model_versions,
+    registered_models,
+    runs,
+)
 from penstock.mlflow.tracking import Tracking
 from penstock.mlflow.wire import Reply
 
@@ -79,7 +88,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "runs/log-inputs"): _logging(inputs.log_inputs),
     ("POST", "runs/outputs"): _logging(inputs.log_outputs),
     ("POST", "runs/log-model"): _logging(logged_models.log_model),
-    ("GET", "artifacts/list"): _reading(artifacts.of_run),
+    ("GET", "artifacts/list"): _working(artifacts.of_run, writes=False),
     ("POST", "logged-models"): _writing(logged_models.create),
     ("POST", "logged-models/search"): _reading(logged_models.search),
     ("GET", "logged-models/{model_id}"): _reading(logged_models.get),
@@ -88,7 +97,30 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "logged-models/{model_id}/params"): _writing(logged_models.add_params),
     ("PATCH", "logged-models/{model_id}/tags"): _writing(logged_models.set_tags),
     ("DELETE", "logged-models/{model_id}/tags/{tag_key}"): _writing(logged_models.delete_tag),
-    ("GET", "logged-models/{model_id}/artifacts/directories"): _reading(artifacts.of_model),
+    ("GET", "logged-models/{model_id}/artifacts/directories"): _working(artifacts.of_model, writes=False),
+    ("POST", "registered-models/create"): _working(registered_models.create),
+    ("GET", "registered-models/get"): _working(registered_models.get, writes=False),
+    ("GET", "registered-models/search"): _working(registered_models.search, writes=False),
+    ("GET", "registered-models/get-latest-versions"): _working(registered_models.latest, writes=False),
+    ("POST", "registered-models/get-latest-versions"): _working(registered_models.latest, writes=False),
+    ("PATCH", "registered-models/update"): _working(registered_models.update),
+    ("POST", "registered-models/rename"): _writing(registered_models.rename),
+    ("DELETE", "registered-models/delete"): _working(registered_models.delete),
+    ("POST", "registered-models/set-tag"): _writing(registered_models.set_tag),
+    ("DELETE", "registered-models/delete-tag"): _writing(registered_models.delete_tag),
+    ("POST", "registered-models/alias"): _working(registered_models.set_alias, writes=False),
+    ("DELETE", "registered-models/alias"): _working(registered_models.delete_alias),
+    ("GET", "registered-models/alias"): _working(registered_models.by_alias, writes=False),
+    ("POST", "model-versions/create"): _working(model_versions.create),
+    ("GET", "model-versions/get"): _working(model_versions.get, writes=False),
+    ("GET", "model-versions/search"): _working(model_versions.search, writes=False),
+    ("GET", "model-versions/get-download-uri"): _reading(model_versions.download_uri),
+    ("PATCH", "model-versions/update"): _working(model_versions.update),
+    ("DELETE", "model-versions/delete"): _working(model_versions.delete),
+    ("POST", "model-versions/set-tag"): _writing(model_versions.set_tag),
+    ("DELETE", "model-versions/delete-tag"): _writing(model_versions.delete_tag),
+    # A promotion loads the project and may wait for its server: logging goes on meanwhile.
+    ("POST", "model-versions/transition-stage"): _working(model_versions.transition, writes=False),
 }
 _PATTERNS = [(method, tuple(path.split("/")), route) for (method, path), route in ROUTES.items() if "{" in path]
 

@@ -8,6 +8,7 @@ from penstock.mlflow.experiments import ROOT
 from penstock.mlflow.experiments import of_run as number
 from penstock.mlflow.handlers.logged_models import location, model_of
 from penstock.mlflow.paths import Place, files, listed, safe_name
+from penstock.mlflow.tracking import Tracking
 from penstock.mlflow.wire import Reply
 
 
@@ -26,20 +27,22 @@ class OfModel(msgspec.Struct, frozen=True):
     artifact_directory_path: str = ""
 
 
-def of_run(reader: Reader, ask: OfRun) -> Reply:
+def of_run(tracking: Tracking, ask: OfRun) -> Reply:
     """Files and directories of a run."""
-    run = runs.by_id(reader, ask.run_id or ask.run_uuid)
-    return _listing(
-        reader, Place("run", run.id, safe_name(ask.path)), f"{ROOT}/{number(reader, run)}/{run.id}/artifacts"
-    )
+    with tracking.ledger.read() as reader:
+        run = runs.by_id(reader, ask.run_id or ask.run_uuid)
+        root = f"{ROOT}/{number(reader, run)}/{run.id}/artifacts"
+        return _listing(tracking, reader, Place("run", run.id, safe_name(ask.path)), root)
 
 
-def of_model(reader: Reader, ask: OfModel) -> Reply:
+def of_model(tracking: Tracking, ask: OfModel) -> Reply:
     """Files and directories of a logged model."""
-    model = model_of(reader, ask.model_id)
-    return _listing(reader, Place("model", model.id, safe_name(ask.artifact_directory_path)), location(model))
+    with tracking.ledger.read() as reader:
+        model = model_of(reader, ask.model_id)
+        place = Place("model", model.id, safe_name(ask.artifact_directory_path))
+        return _listing(tracking, reader, place, location(model))
 
 
-def _listing(reader: Reader, place: Place, root: str) -> Reply:
-    entries = listed(files(reader, place), place.name)
+def _listing(tracking: Tracking, reader: Reader, place: Place, root: str) -> Reply:
+    entries = listed(files(reader, tracking.store, place), place.name)
     return {"root_uri": root, "files": [{"path": path, **entry} for path, entry in entries.items()]}

@@ -1,8 +1,10 @@
 """Values of metrics: one, or many in a batch; and all that there were."""
 
+from collections.abc import Collection
+
 import msgspec
 
-from penstock.ledger import MetricPoint, Point, Reader, Run, Transaction, add_points
+from penstock.ledger import Metric, MetricPoint, Point, Reader, Run, Transaction, add_points
 from penstock.ledger.mlflow import LoggedModel, ModelMetric
 from penstock.mlflow import runs
 from penstock.mlflow.errors import invalid, missing
@@ -93,10 +95,27 @@ def _add(transaction: Transaction, run: Run, values: "list[Value] | list[LogMetr
     for each in values:
         if not each.key or not -_HIGHEST <= each.step < _HIGHEST:
             raise invalid(f"metric {each.key!r} at step {each.step}", expected="a name, and a step of 64 bits")
-    add_points(transaction, run.id, [Point(v.key, v.value, v.step, moment(v.timestamp)) for v in values])
+    came = (Point(v.key, v.value, v.step, moment(v.timestamp)) for v in values)
+    add_points(transaction, run.id, unseen(transaction, run.id, {_identity(point): point for point in came}.values()))
     for each in values:
         if each.model_id:
             _of_model(transaction, run, each)
+
+
+def unseen(reader: Reader, run: str, points: Collection[Point]) -> list[Point]:
+    """Points that the run does not have: clients send one again for a model, or when they heard no answer."""
+    known = {each.name: each for each in reader.find(Metric, run=run, name=list({point.name for point in points}))}
+    # What is newer than the newest is new: a history that only grows is never searched.
+    doubtful = [p for p in points if (m := known.get(p.name)) and (p.step, p.at) <= (m.step, m.at)]
+    if not doubtful:
+        return list(points)
+    names, steps = ({getattr(point, field) for point in doubtful} for field in ("name", "step"))
+    there = {_identity(each) for each in reader.find(MetricPoint, run=run, name=list(names), step=list(steps))}
+    return [point for point in points if _identity(point) not in there]
+
+
+def _identity(point: Point | MetricPoint) -> tuple[object, ...]:
+    return point.name, point.step, point.at, repr(point.value)  # a NaN equals no NaN
 
 
 def _of_model(transaction: Transaction, run: Run, value: Value) -> None:
