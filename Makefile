@@ -1,7 +1,7 @@
 # Everything a newcomer types. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundle_onnx_format.py
+FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundle_onnx_format.py tests/train/test_train_models.py
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -33,9 +33,9 @@ test-iceberg: setup ## the export to Iceberg, in an environment of its own
 	$(BIN)/uv pip install --quiet --python .venv-iceberg/bin/python --constraint requirements.lock --editable '.[iceberg]' --group dev
 	.venv-iceberg/bin/python -m pytest tests/data/test_data_iceberg.py
 
+# PyTorch by pip: how it is configured says where a build without CUDA, which is much smaller, is found.
 test-frameworks: setup ## models of XGBoost and PyTorch, in an environment of their own
 	test -x .venv-frameworks/bin/python || $(BIN)/uv venv --quiet --seed --python $(BIN)/python .venv-frameworks
-	# pip, since a build without CUDA (2 GB less) is found by what pip is configured with
 	.venv-frameworks/bin/python -m pip install --quiet torch==2.13.0
 	$(BIN)/uv pip install --quiet --python .venv-frameworks/bin/python --constraint requirements.lock --editable '.[lightgbm,torch,xgboost]' --group dev skorch
 	.venv-frameworks/bin/python -m pytest $(FRAMEWORKS) -o addopts="-q --import-mode=importlib --strict-markers"

@@ -183,7 +183,7 @@ def test_a_network_that_branches_on_values_is_refused():
 
 
 def test_text_is_no_number():
-    with pytest.raises(UsageError, match="feature 'b' is String; a PyTorch model takes numbers"):
+    with pytest.raises(UsageError, match="feature 'b' is String; PyTorch takes numbers"):
         dumped(SIGMOID, vectors=X.with_columns(pl.col("b").cast(pl.String)))
 
 

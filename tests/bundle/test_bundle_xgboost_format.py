@@ -99,8 +99,9 @@ def test_codes_of_ones_own_are_an_enums_places():
     assert np.array_equal(loaded(model, X).values(X), model.predict(data))
 
 
-def test_an_estimator_answers_up_to_its_best_iteration():
-    model = xgboost.XGBRegressor(n_estimators=50, early_stopping_rounds=2)
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+def test_an_estimator_answers_up_to_its_best_iteration(booster):
+    model = xgboost.XGBRegressor(n_estimators=50, booster=booster, early_stopping_rounds=2)
     model.fit(M, M[:, 0], eval_set=[(M, RNG.normal(size=400))], verbose=False)
     assert model.best_iteration < 49
     assert np.array_equal(loaded(model, target=VALUE).values(NUMBERS), model.predict(M))
@@ -121,7 +122,7 @@ def test_content_is_the_model_and_not_how_it_was_trained():
 
 def test_text_that_was_no_category_is_no_number():
     model = loaded(xgboost.XGBRegressor(n_estimators=5).fit(M, M[:, 0]), target=VALUE)
-    with pytest.raises(UsageError, match="feature 'b' is String; a XGBoost model takes numbers"):
+    with pytest.raises(UsageError, match="feature 'b' is String; XGBoost takes numbers"):
         model.values(NUMBERS.with_columns(pl.col("b").cast(pl.String)))
 
 

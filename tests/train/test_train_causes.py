@@ -11,9 +11,9 @@ from train.train_toy import MODEL, STEPS, Toy, examples, opened, toy
 from penstock.data import training_set
 from penstock.errors import UsageError
 from penstock.store import Manifest
-from penstock.train import Tables, find_run, reproduce, run_differences
+from penstock.train import Recipe, Tables, find_run, reproduce, run_differences
 from penstock.train.launch import Trained
-from penstock.train.reproduction.causes import environment_causes, likely_causes
+from penstock.train.reproduction.causes import environment_causes, likely_causes, recipe_differences, recorded_recipe
 
 NOTHING = Trained("bundle", "skops", 1, "public", "signature", "content", "probe", "environment", {})
 
@@ -71,6 +71,41 @@ def test_one_row_of_the_data(project: Toy) -> None:
     replace(project, commit=commit, tables=Tables(made.train, made.holdout, made.views)).train()
     (told,) = differences(project)
     assert told.startswith("data rows: 1 row added, 1 row removed (penstock data diff rows@")
+
+
+def test_columns_and_settings_of_the_features(project: Toy) -> None:
+    recipe = replace(
+        recorded(project),
+        features={
+            "request": [["a", "Int64"]],
+            "outputs": [["a", "Int64"]],
+            "time": None,
+            "key": None,
+            "views": [{"name": "weather", "code": "1", "ttl_s": 60.0}],
+        },
+    )
+    other = replace(
+        recipe,
+        features={
+            "request": [["a", "String"]],
+            "outputs": [["b", "Int64"]],
+            "time": "at",
+            "key": None,
+            "views": [{"name": "weather", "code": "2", "ttl_s": 90.0}],
+        },
+    )
+    assert [*recipe_differences(project.store, recipe, other)] == [
+        "request column a: Int64 then, String now",
+        "feature a: Int64 then, unset now",
+        "feature b: unset then, Int64 now",
+        "data time: None then, at now",
+        "feature view weather ttl_s: 60.0 then, 90.0 now",
+    ]
+
+
+def recorded(project: Toy) -> Recipe:
+    with project.ledger.read() as reader:
+        return recorded_recipe(reader, project.store, find_run(reader, "1"))
 
 
 def test_what_a_training_did_not_load_is_no_cause() -> None:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from train.train_toy import Toy, opened, toy
+from train.train_toy import Toy, toy
 
 from penstock.ledger import Run
 from penstock.train import find_run
@@ -113,40 +113,6 @@ def test_a_library_that_is_not_imported_by_the_user_is_not_imported(tmp_path: Pa
 
 
 # --- trainings ----------------------------------------------------------------------------------
-
-MODELS = {
-    "linear": ("sklearn.linear_model", "LogisticRegression()"),
-    "unseeded forest": ("sklearn.ensemble", "RandomForestClassifier(20, n_jobs=2)"),
-    "boosting": ("sklearn.ensemble", "HistGradientBoostingClassifier(max_iter=20, early_stopping=True)"),
-    "lightgbm": ("lightgbm", "LGBMClassifier(n_estimators=20, subsample=0.7, subsample_freq=1, verbosity=-1)"),
-}
-
-
-def model_code(module: str, estimator: str) -> str:
-    name = estimator.partition("(")[0]
-    return (
-        f"from {module} import {name}\n\n\n"
-        "def fit(X, y, *, seed, depth=3):\n"
-        f"    return {estimator}.fit(X.select('distance').to_numpy() + 0.1, y.to_numpy())\n"
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
-def test_five_fresh_processes_make_the_same_bytes(tmp_path: Path, name: str) -> None:
-    project = only_distance(tmp_path, model_code(*MODELS[name]))
-    runs = [project.train(sets=("train.threads=2",)).run for _ in range(5)]
-    assert len({run.content_hash for run in runs}) == 1
-    assert len({run.probe_hash for run in runs}) == 1
-    assert len({run.environment for run in runs}) == 1
-
-
-def only_distance(root: Path, code: str) -> Toy:
-    """A toy whose model takes one number."""
-    made = toy(root / "made", code)
-    file = made.root / "penstock.yaml"
-    file.write_text(file.read_text().replace("[distance, wind, carrier]", "[distance]"))
-    return opened(made.root)
 
 
 def test_the_log_says_which_line_is_not_seeded(tmp_path: Path) -> None:

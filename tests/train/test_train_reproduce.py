@@ -1,5 +1,6 @@
 import json
 import math
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,13 +128,9 @@ def test_equal_scores_differ_by_nothing(values: list[float]) -> None:
     assert max_difference(scores(*values), scores(*values)) == 0.0
 
 
-CLONE = """
-import json, sys
-from pathlib import Path
-from penstock import Project
-found = Project.open(Path(sys.argv[1]), actor="ada").reproduce("1")
-print(json.dumps([found.grade, found.rebuilt, found.differences, found.causes]))
-"""
+PENSTOCK = "import runpy, sys; sys.argv[0] = 'penstock'; runpy.run_module('penstock', run_name='__main__')"
+ADA = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+SHARED = "ledger: sqlite:///${SHARED}/ledger.db\nstore: ${SHARED}/store\n"
 ROUNDED = MODEL.replace("import steps", "import rounding\nimport steps").replace(
     "Classifier(10", "Classifier(rounding.TREES"
 )
@@ -141,17 +138,27 @@ TRAIN = "import sys; from pathlib import Path; from train.train_toy import opene
 
 
 @pytest.mark.slow
-def test_a_run_of_another_machine_is_reproduced_in_its_own_environment(tmp_path: Path) -> None:
-    """Another clone and another environment, with the ledger and the store in common. Asks uv's cache or its index."""
-    there = toy(tmp_path / "there", ROUNDED)
+def test_a_run_of_another_machine_is_reproduced_in_its_own_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another clone, home and environment, with the ledger and the store in common. Asks uv's cache or its index."""
+    monkeypatch.setenv("SHARED", str(tmp_path / "shared"))
+    there = toy(tmp_path / "there", ROUNDED, more=SHARED)
     old, new = (wheel(tmp_path / "wheels", "rounding", f"{n}.0", f"TREES = {n}\n") for n in (3, 4))
+    for arguments in (["init", "-q"], ["add", "."], [*ADA, "commit", "-qm", "what is trained"]):
+        subprocess.run(["git", *arguments], cwd=there.root, check=True)
     run_in(environment(tmp_path / "old", old), TRAIN, there.root)
 
-    here = tmp_path / "here"
-    here.mkdir()
-    shared = f"ledger: sqlite:///{there.project.home}/ledger.db\nstore: {there.project.store_path}\n"
-    (here / "penstock.yaml").write_text((there.root / "penstock.yaml").read_text() + shared)
+    here = tmp_path / "home" / "here"
+    subprocess.run(["git", "clone", "-q", there.root, here], check=True)
+    machine = {"HOME": here.parent, "UV_CACHE_DIR": Path.home() / ".cache" / "uv"}
     python = environment(tmp_path / "new", new)
-    told = json.loads(run_in(python, CLONE, here))
-    assert told == ["bytes", True, [], []]
+    told = json.loads(run_in(python, PENSTOCK, "reproduce", "1", "-C", here, "--json", **machine))
+    assert [told[name] for name in ("grade", "rebuilt", "differences", "causes")] == ["bytes", True, [], []]
     assert len(list((here / ".penstock" / "environments").iterdir())) == 1
+
+    with pytest.raises(subprocess.CalledProcessError) as another:
+        run_in(python, PENSTOCK, "reproduce", "1", "--here", "-C", here, "--json", **machine)
+    told = json.loads(another.value.stdout)
+    assert told["grade"] == "different"
+    assert told["causes"] == ["rounding: 3.0 then, 4.0 now"]

@@ -78,10 +78,10 @@ class Toy:
         )
 
 
-def toy(root: Path, code: str = MODEL, *, rows: int = 400) -> Toy:
-    """The project at `root`, made there, with `code` as its pipeline.py."""
+def toy(root: Path, code: str = MODEL, *, rows: int = 400, more: str = "") -> Toy:
+    """The project at `root`, made there, with `code` as its pipeline.py and `more` in its penstock.yaml."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / "penstock.yaml").write_text(YAML)
+    (root / "penstock.yaml").write_text(YAML + more)
     (root / "pipeline.py").write_text(code)
     (root / "steps.py").write_text(STEPS)
     return opened(root, rows)

@@ -18,6 +18,8 @@ def matrix(vectors: pl.DataFrame, model: str, names: Iterable[str] = ()) -> Floa
     wanted = [*names]
     known = {*vectors.columns}
     chosen = wanted if wanted and known.issuperset(wanted) else vectors.columns
+    if chosen == vectors.columns and all(dtype == pl.Float64 for dtype in vectors.dtypes):
+        return vectors.to_numpy(order="c")  # the same, in a tenth of the time for one row
     return np.column_stack([numbers(vectors.get_column(name), model) for name in chosen])
 
 
@@ -27,7 +29,7 @@ def numbers(column: pl.Series, model: str) -> Floats:
         return column.to_physical().cast(pl.Float64).to_numpy()
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise UsageError(
-            f"feature {column.name!r} is {column.dtype}; a {model} model takes numbers",
+            f"feature {column.name!r} is {column.dtype}; {model} takes numbers",
             hint="encode it in a feature view, or put the model into a scikit-learn pipeline with an encoder",
         )
     return column.cast(pl.Float64).to_numpy()

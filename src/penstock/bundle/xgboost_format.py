@@ -42,10 +42,17 @@ def dump(estimator: Any, vectors: pl.DataFrame, target: "Target") -> Dumped:
     """The model as JSON, of an XGBClassifier or XGBRegressor up to its best iteration."""
     wrapped = hasattr(estimator, "get_booster")
     booster = estimator.get_booster() if wrapped else estimator
-    best = getattr(estimator, "best_iteration", None) if wrapped else None
-    data = _text(booster if best is None else booster[: best + 1])
+    data = _text(_best(booster) if wrapped else booster)
     _check_objective(estimator, _facts(data).objective, target)
     return Dumped(FILE, data, content_hash(data), labels_or_places(estimator, target), _live(estimator, booster))
+
+
+def _best(booster: "Booster") -> "Booster":
+    """The booster up to its best iteration, as XGBoost's estimators answer."""
+    best = booster.attr("best_iteration")
+    if best is None or _facts(_text(booster)).linear:
+        return booster
+    return booster[: int(best) + 1]
 
 
 def _text(booster: "Booster") -> bytes:
@@ -112,7 +119,7 @@ def one_thread(state: bytes) -> bytes:
 
 def state_hash(state: bytes) -> str:
     """Digest of the model in a state, which also says how it was trained."""
-    return content_hash(_text(of_state(state)))
+    return content_hash(_text(_best(of_state(state))))
 
 
 # --- reading -------------------------------------------------------------------------------------

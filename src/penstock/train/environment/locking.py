@@ -17,7 +17,7 @@ from penstock.digest import digest_value
 from penstock.errors import PenstockError
 from penstock.train.environment.capture import distributions
 from penstock.train.environment.uv import find_uv, lock
-from penstock.train.environment.wheels import file_name, origin, pack
+from penstock.train.environment.wheels import file_name, installed_files, is_small, origin, pack
 
 LOCK = "requirements.lock"  # the artifact of a run
 WHEELS = "wheels/"  # begins the names of those that hold what no index has
@@ -63,7 +63,9 @@ def locked_here(home: Path) -> Locked | None:
 
 
 def _packed(name: str) -> bytes | None:
-    return pack(distributions()[name], {})[1]
+    """The wheel, unless it is too large: PyTorch's gigabyte is not read to learn that."""
+    distribution = distributions()[name]
+    return pack(distribution, {})[1] if is_small(installed_files(distribution, {})) else None
 
 
 def _write(path: Path, text: str) -> None:

@@ -80,9 +80,13 @@ def _package(name: str, root: Path) -> Iterator[tuple[str, Path]]:
 def pack(distribution: Distribution, source: Mapping[str, Any]) -> tuple[str, bytes | None]:
     """The text of the RECORD, and the wheel's bytes; None for a wheel of more than MAX_BYTES."""
     files = installed_files(distribution, source)
-    small = sum(path.stat().st_size for path in files.values()) <= MAX_BYTES
     record = _record((name, path.read_bytes()) for name, path in files.items())
-    return record, _zip(files, record) if small else None
+    return record, _zip(files, record) if is_small(files) else None
+
+
+def is_small(files: Mapping[str, Path]) -> bool:
+    """Whether the files are few enough bytes to be packed."""
+    return sum(path.stat().st_size for path in files.values()) <= MAX_BYTES
 
 
 def _record(files: Iterable[tuple[str, bytes]]) -> str:

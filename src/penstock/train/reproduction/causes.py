@@ -25,7 +25,9 @@ _UNKNOWN = (
     "fit depends on something that is neither in X, y, params and seed nor in the code: a clock, an unseeded "
     "generator, or the order in which threads end (try train.threads: 1)"
 )
-_PLAIN = ("model", "function", "seed", "threads", "deterministic", "threshold", "target", "features")
+_PLAIN = ("model", "function", "seed", "threads", "deterministic", "threshold", "target")
+
+_KEYS = ("key", "time")
 
 
 def likely_causes(then: Environment, now: Environment, trained: Trained) -> tuple[str, ...]:
@@ -82,6 +84,7 @@ def recipe_differences(store: "Store", then: Recipe, now: Recipe) -> Iterator[st
     yield from _named_differences("params ", then.params, now.params)
     before, after = then.to_json(), now.to_json()
     yield from _named_differences("", {name: before[name] for name in _PLAIN}, {name: after[name] for name in _PLAIN})
+    yield from _feature_differences(then.features, now.features)
     if then.code != now.code:
         yield from _code_differences(store, store.read_json(then.code), store.read_json(now.code))
 
@@ -91,6 +94,20 @@ def _named_differences(kind: str, then: Mapping[str, Any], now: Mapping[str, Any
         before, after = then.get(name, "unset"), now.get(name, "unset")
         if before != after:
             yield f"{kind}{name}: {before} then, {after} now"
+
+
+def _feature_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Columns of requests and vectors, and the settings of views; lines of their code are told with the code."""
+    for kind, part in (("request column", "request"), ("feature", "outputs")):
+        yield from _named_differences(f"{kind} ", dict(then[part]), dict(now[part]))
+    yield from _named_differences("data ", {name: then[name] for name in _KEYS}, {name: now[name] for name in _KEYS})
+    yield from _named_differences("feature view ", _view_settings(then), _view_settings(now))
+
+
+def _view_settings(features: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"weather ttl_s": 3600.0}`"""
+    hidden = {"name", "code"}
+    return {f"{view['name']} {key}": view[key] for view in features["views"] for key in view if key not in hidden}
 
 
 def _data_differences(store: "Store", dataset: str, then: str | None, now: str | None) -> Iterator[str]:
