@@ -74,7 +74,9 @@ CALLS = {
     "run": "",
     "status": "",
     "trace": "{prediction}",
-    "train diff": "1 1",
+    "train compare": "1 1",
+    "train leaderboard": "",
+    "train tag": "1 team=core",
     "train runs": "",
     "train show": "1",
     "validate card": "",
@@ -89,6 +91,7 @@ REFUSALS = {
     "data quarantine readmit": 2,
     "promote": 2,
     "rollback": 2,
+    "train compare": 2,
 }
 
 

@@ -2,7 +2,20 @@ from html.parser import HTMLParser
 
 import pytest
 
-from penstock.report import Document, Figure, Heading, Table, Text, agreed, cell, measured, to_html, to_markdown
+from penstock.report import (
+    Document,
+    Figure,
+    Heading,
+    Patch,
+    Plot,
+    Table,
+    Text,
+    agreed,
+    cell,
+    measured,
+    to_html,
+    to_markdown,
+)
 
 SHEET = Document(
     "Gates & more",
@@ -81,3 +94,22 @@ def test_facts_read_as_a_list_and_are_not_set_right() -> None:
     assert "- Owner: ada\n- Seed: 7" in to_markdown(facts)
     assert "<tr><th>Seed</th><td>7</td></tr>" in to_html(facts)
     assert "<thead>" not in to_html(facts)
+
+
+def test_a_plot_is_drawn_on_a_page_and_is_its_sentence_in_markdown() -> None:
+    document = Document("x", [Plot({"data": [{"name": "</script>"}], "layout": {}}, "Loss by step")])
+    page = to_html(document)
+    assert '<script type="application/json">{"data": [{"name": "\\u003c/script>"}]' in page
+    assert page.count("Plotly.newPlot(") == 1
+    assert len(page) > 1_000_000  # the library is in it
+    assert to_markdown(document) == "# x\n\n*Loss by step*\n"
+
+
+def test_a_page_without_a_plot_has_no_script() -> None:
+    assert "<script" not in to_html(SHEET)
+
+
+def test_a_patch_is_coloured_by_line() -> None:
+    document = Document("x", [Patch("--- a\n+++ b\n@@ -1 +1 @@\n-x < 1\n+x < 2\n")])
+    assert "--- a\n+++ b\n@@ -1 +1 @@\n<del>-x &lt; 1</del>\n<ins>+x &lt; 2</ins>" in to_html(document)
+    assert "```diff\n--- a\n" in to_markdown(document)

@@ -1,13 +1,15 @@
 """Runs under the name of their step: `project.train.runs("metrics.roc_auc > 0.7").frame()`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.api.step import StepApi
+from penstock.errors import UsageError
 from penstock.ledger import Artifact, Evaluation, Metric, Param, Run, Tag
 
 if TYPE_CHECKING:
-    from penstock.train.runs import RunTable
+    from penstock.train.runs import Ranking, RunComparison, RunTable
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,64 @@ class RunsApi(StepApi):
                 tuple(reader.find(Evaluation, bundle=found.bundle, order_by="at")) if found.bundle else (),
             )
 
-    def diff(self, before: str, after: str) -> tuple[str, ...]:
-        """What went into two runs and is not the same: data, parameters, seed, threads, code, libraries, in words."""
-        from penstock.train import find_run, run_differences
+    def compare(self, *runs: str) -> "RunComparison":
+        """Runs side by side, by number or id: parameters, data, code, environment, metrics, slices, curves.
+
+        The first is what the others are held against. UsageError for fewer than two.
+        """
+        from penstock.train import find_run
+        from penstock.train.runs import compare_runs
 
         with self._work.ledger.read() as reader:
-            then, now = (find_run(reader, run) for run in (before, after))
-            return run_differences(reader, self._work.store, then, now)
+            found = [find_run(reader, run) for run in dict.fromkeys(runs)]
+            return compare_runs(reader, self._work.store, found)
+
+    def leaderboard(
+        self, metric: str | None = None, *, goal: str | None = None, where: str = "", by: str = "", limit: int = 20
+    ) -> "tuple[Ranking, ...]":
+        """Runs ranked by a metric or a KPI, those against each other that were judged on the same rows.
+
+        project.train.leaderboard()                                by the objective's first KPI
+        project.train.leaderboard("roc_auc", by="carrier")         for each carrier
+        project.train.leaderboard("roc_auc", by="carrier=UA", where="experiment = 'search'")
+
+        The newest holdout comes first, runs that nobody judged last. UsageError for a metric or a slice that nothing
+        was judged by.
+        """
+        from penstock.train.runs import leaderboard
+
+        name = self._judged_by(metric)
+        with self._work.ledger.read() as reader:
+            return leaderboard(
+                reader, self._work.store, name, goal=goal or self._goal(name), where=where, by=by, limit=limit
+            )
+
+    def tag(self, run: str, tags: Mapping[str, str] = {}, *, remove: Sequence[str] = ()) -> tuple[Tag, ...]:
+        """Give a run tags, in place of those of the same name, or take some away; all that it has now."""
+        from penstock.train import find_run
+        from penstock.train.runs import tag_run
+
+        with self._work.ledger.read() as reader:
+            found = find_run(reader, run)
+        return tag_run(self._work.ledger, found, tags, remove=remove)
+
+    def _judged_by(self, metric: str | None) -> str:
+        """The metric that a name means: a KPI's is that of the objective."""
+        objective = self._work.project.config.objective
+        kpis = {kpi.name: kpi.metric for kpi in objective.kpis} if objective else {}
+        favourites = self._favourites()
+        if metric is None and not favourites:
+            what = "the objective has no KPI and no threshold that runs could be ranked by"
+            raise UsageError(what, hint="penstock train leaderboard --metric NAME")
+        return favourites[0] if metric is None else kpis.get(metric, metric)
+
+    def _goal(self, metric: str) -> str | None:
+        """Which way the project says that a metric is better; None where it does not."""
+        from penstock.validate import metric_goals
+
+        objective = self._work.project.config.objective
+        goal = metric_goals(objective).get(metric) if objective else None
+        return None if goal == "none" else goal
 
     def _favourites(self) -> tuple[str, ...]:
         """The metrics that the objective judges by: those of its KPIs, then those with a threshold."""

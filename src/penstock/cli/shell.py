@@ -146,6 +146,33 @@ def print_document(document: "Document", output: Path | None) -> None:
     typer.echo(f"wrote {output}\n" if output else to_markdown(document), nl=False)
 
 
+def show_document(document: "Document") -> None:
+    """A document as a person reads it on a terminal; pictures are for pages."""
+    from penstock.report import Figure, Heading, Patch, Plot, Table, Text
+
+    typer.secho(document.title, bold=True)
+    heading = ""
+    for block in document.blocks:
+        if isinstance(block, Heading):
+            heading = block.text
+        elif heading and not isinstance(block, Plot | Figure):
+            typer.secho(f"\n{heading}", bold=True)
+            heading = ""
+        if isinstance(block, Table):
+            table(list(block.columns), [list(row) for row in block.rows])
+        elif isinstance(block, Patch):
+            show_patch(block.text)
+        elif isinstance(block, Text):
+            typer.secho(block.text, fg="bright_black" if block.note else None)
+
+
+def show_patch(text: str) -> None:
+    """A unified difference, what came in green and what went in red."""
+    for line in text.splitlines():
+        names = line.startswith(("+++", "---"))
+        typer.secho(line, fg=None if names else {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]), bold=names)
+
+
 def utc(at: datetime | None) -> datetime | None:
     """A time without a zone is UTC."""
     return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

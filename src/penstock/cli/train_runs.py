@@ -1,15 +1,31 @@
 """`penstock train runs` and its neighbours: what is asked of runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from penstock.cli.shell import HERE, AsJson, Environment, Where, answer, project_at, say, table, when
+from penstock.cli.shell import (
+    HERE,
+    AsJson,
+    Environment,
+    Output,
+    Where,
+    answer,
+    project_at,
+    say,
+    show_document,
+    table,
+    when,
+    written,
+)
 from penstock.digest import short
+from penstock.errors import UsageError
 
 if TYPE_CHECKING:
-    from penstock.train.runs import RunTable
+    from penstock.report import Document
+    from penstock.train.runs import Ranking, RunComparison, RunTable
 
 app = typer.Typer()
 
@@ -127,16 +143,100 @@ def _seconds(run: Any) -> str:
 
 
 @app.command()
-def diff(
-    before: RunName, after: RunName, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more, by number or id.")],
+    every: Annotated[bool, typer.Option("--all", help="Also what is the same in all of them.")] = False,
+    output: Output = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
 ) -> None:
-    """What went into two runs and is not the same. Data, parameters, seed, threads, code, libraries.
+    """Runs side by side: parameters, data, code, environment, metrics and slices; what differs. Plots in a page.
 
-    Example: penstock train diff 3 4
+    The first run is what the others are held against.
+
+    Example: penstock train compare 3 4 -o comparison.html
     """
-    answer(lambda: project_at(where, environment).train.diff(before, after), _differences, as_json)
+    from penstock.train.runs import comparison_page
+
+    def found() -> "RunComparison":
+        result = project_at(where, environment).train.compare(*names)
+        if output:
+            written(comparison_page(result, every=every), output)
+        return result
+
+    answer(found, lambda result: _page(comparison_page(result, every=every), output), as_json)
 
 
-def _differences(found: Any) -> None:
-    for difference in found or ("nothing: the same data, parameters, code and environment",):
-        say(difference)
+@app.command()
+def leaderboard(
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="A metric or a KPI; the objective's first otherwise.")
+    ] = None,
+    by: Annotated[str, typer.Option("--slice", help="COLUMN=VALUE, or COLUMN for each of its groups.")] = "",
+    condition: Filter = "",
+    experiment: Annotated[str | None, typer.Option("--experiment", help="Runs of this experiment only.")] = None,
+    goal: Annotated[
+        str | None, typer.Option("--goal", help="minimise, maximise or zero; known for what the objective judges.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many of each ranking.")] = 20,
+    output: Output = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs ranked by a metric, whole or by slice. Only runs that were judged on the same rows stand in one ranking.
+
+    Example: penstock train leaderboard --metric roc_auc --slice carrier=UA
+    """
+    from penstock.train.runs import leaderboard_page
+
+    def found() -> "tuple[Ranking, ...]":
+        step = project_at(where, environment).train
+        result = step.leaderboard(metric, goal=goal, where=_of(condition, experiment), by=by, limit=limit)
+        if output:
+            written(leaderboard_page(result), output)
+        return result
+
+    answer(found, lambda result: _page(leaderboard_page(result), output), as_json)
+
+
+def _of(condition: str, experiment: str | None) -> str:
+    """A filter, and the experiment that runs belong to."""
+    if experiment is None:
+        return condition
+    named = "experiment = '" + experiment.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"({condition}) and {named}" if condition.strip() else named
+
+
+def _page(document: "Document", output: Path | None) -> None:
+    """A document, or where it was written."""
+    say(f"wrote {output}") if output else show_document(document)
+
+
+@app.command()
+def tag(
+    run: RunName,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Tags to give the run.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A tag to take away.")] = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a run tags that it can be found by. Without one: those it has.
+
+    Example: penstock train tag 3 team=growth reviewed=yes
+    """
+    answer(
+        lambda: project_at(where, environment).train.tag(run, _pairs(tags or ()), remove=remove or ()),
+        lambda found: table(["tag", "value"], [[each.name, each.value] for each in found], empty="no tags"),
+        as_json,
+    )
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    """`team=growth` as a name and a value."""
+    wrong = [text for text in texts if "=" not in text]
+    if wrong:
+        raise UsageError(f"{', '.join(map(repr, wrong))} is no tag", expected="NAME=VALUE: team=growth")
+    return dict(text.split("=", 1) for text in texts)

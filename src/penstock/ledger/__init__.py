@@ -44,7 +44,7 @@ from penstock.ledger.records import (
 if TYPE_CHECKING:
     from penstock.ledger.audit_check import AuditCheck, Break, verify_audit
     from penstock.ledger.lineage import Lineage, trace
-    from penstock.ledger.metrics import Point, add_points
+    from penstock.ledger.metrics import Point, add_points, curve
     from penstock.ledger.run_conditions import (
         FIELDS,
         NEWEST,
@@ -105,6 +105,7 @@ __all__ = [
     "Version",
     "add_points",
     "count_runs",
+    "curve",
     "find_runs",
     "has_name",
     "has_runs",
@@ -139,6 +140,7 @@ _HOMES = {
     "values_of": "run_search",
     "Lineage": "lineage",
     "Point": "metrics",
+    "curve": "metrics",
     "add_points": "metrics",
     "trace": "lineage",
     "verify_audit": "audit_check",

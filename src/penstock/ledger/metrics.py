@@ -5,8 +5,11 @@ from datetime import datetime
 from math import isnan
 from typing import NamedTuple
 
-from penstock.ledger.ledger import Transaction
+from penstock.ledger.ledger import Reader, Transaction
 from penstock.ledger.records import Metric, MetricPoint
+from penstock.ledger.statements import quote
+from penstock.ledger.tables import table_of
+from penstock.ledger.values import decode
 
 
 class Point(NamedTuple):
@@ -45,3 +48,15 @@ def _with(known: Metric | None, run: str, point: Point) -> Metric:
     if point.step < known.step:
         return known._replace(low=low, high=high, n=known.n + 1)
     return Metric(run, point.name, point.value, point.step, point.at, low, high, known.n + 1)
+
+
+def curve(reader: Reader, metric: Metric, *, most: int = 500) -> list[MetricPoint]:
+    """The values of a metric in the order they came; of more than `most`, evenly chosen ones and the last."""
+    every = -(-metric.n // most)
+    table = table_of(MetricPoint)
+    names = ", ".join(quote(column.name) for column in table.columns)
+    text = (
+        f"SELECT {names} FROM {table.name} WHERE run = ? AND name = ? "
+        "AND ((number - 1) % CAST(? AS INTEGER) = 0 OR number = ?) ORDER BY number"
+    )
+    return decode(table, reader.session.rows(text, [metric.run, metric.name, every, metric.n]))

@@ -4,6 +4,8 @@ from penstock.report.document import (
     Document,
     Figure,
     Heading,
+    Patch,
+    Plot,
     Table,
     Text,
     agreed,
@@ -12,5 +14,9 @@ from penstock.report.document import (
     to_html,
     to_markdown,
 )
+from penstock.report.plots import BAD, BEFORE, NOW, SERIES, Picture, plot_html, plot_layout, scripts_for
 
-__all__ = ["Document", "Figure", "Heading", "Table", "Text", "agreed", "cell", "measured", "to_html", "to_markdown"]
+__all__ = [
+    "BAD", "BEFORE", "NOW", "SERIES", "Document", "Figure", "Heading", "Patch", "Picture", "Plot", "Table", "Text",
+    "agreed", "cell", "measured", "plot_html", "plot_layout", "scripts_for", "to_html", "to_markdown",
+]  # fmt: skip

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from penstock.report.plots import Picture, plot_html, scripts_for
+
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1c2733; }
 body { max-width: 60rem; margin: 2.5rem auto; padding: 0 1.25rem; }
@@ -14,6 +16,9 @@ th { color: #5a6878; font-weight: 600; white-space: nowrap; } td { overflow-wrap
 .number { text-align: right; font-variant-numeric: tabular-nums; } figure { margin: .6rem 0 1rem; }
 .PASS, .ok { color: #11734b; font-weight: 600; } .FAIL, .bad { color: #b3261e; font-weight: 600; }
 .UNDECIDED { color: #8a6100; font-weight: 600; } p.note { color: #5a6878; }
+.wide { overflow-x: auto; } pre { background: #f4f6f8; border-radius: .3rem; padding: .6rem .8rem; overflow-x: auto; }
+pre { font-size: .85rem; line-height: 1.4; } pre ins { background: #d7f2e2; text-decoration: none; }
+pre del { background: #f8dcda; text-decoration: none; }
 @media print { body { margin: 0; max-width: none; } }
 """
 
@@ -61,7 +66,22 @@ class Figure:
     caption: str
 
 
-Block = Heading | Text | Table | Figure
+@dataclass(frozen=True)
+class Plot:
+    """A picture as Plotly reads it, with the sentence that says what it shows."""
+
+    picture: Picture
+    caption: str
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A unified difference between two texts; what came and what went is coloured."""
+
+    text: str
+
+
+Block = Heading | Text | Table | Figure | Plot | Patch
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ def to_html(document: Document) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
-        f"<body><h1>{title}</h1>\n{body}\n</body></html>\n"
+        f"<body><h1>{title}</h1>\n{body}\n{scripts_for(body)}</body></html>\n"
     )
 
 
@@ -115,8 +135,10 @@ def _markdown(block: Block) -> str:
         return f"## {block.text}"
     if isinstance(block, Text):
         return f"*{block.text}*" if block.note else block.text
-    if isinstance(block, Figure):
+    if isinstance(block, Figure | Plot):
         return f"*{block.caption}*"
+    if isinstance(block, Patch):
+        return f"```diff\n{block.text.rstrip()}\n```"
     cells = [[cell(value) for value in row] for row in block.rows]
     if block.facts:
         return "\n".join(f"- {name}: {' '.join(rest)}" for name, *rest in cells)
@@ -132,8 +154,11 @@ def _html(block: Block) -> str:
         return f"<h2>{escape(block.text)}</h2>"
     if isinstance(block, Text):
         return f"<p{' class=note' if block.note else ''}>{escape(block.text)}</p>"
-    if isinstance(block, Figure):
-        return f"<figure>{block.svg}<figcaption><p class=note>{escape(block.caption)}</p></figcaption></figure>"
+    if isinstance(block, Figure | Plot):
+        drawn = block.svg if isinstance(block, Figure) else plot_html(block.picture)
+        return f"<figure>{drawn}<figcaption><p class=note>{escape(block.caption)}</p></figcaption></figure>"
+    if isinstance(block, Patch):
+        return "<pre>" + "\n".join(map(_html_line, block.text.splitlines())) + "</pre>"
     if block.facts:
         return _html_table("", [_html_cell("th", name) + _html_cells(rest) for name, *rest in block.rows])
     right = [_is_numeric(block.rows, index) for index in range(len(block.columns))]
@@ -141,9 +166,15 @@ def _html(block: Block) -> str:
     return _html_table(f"<thead><tr>{head}</tr></thead>", [_html_cells(row, right) for row in block.rows])
 
 
+def _html_line(line: str) -> str:
+    """A line of a patch; those with two marks name the files."""
+    tag = {"+": "ins", "-": "del"}.get(line[:1]) if line[:3] not in ("+++", "---") else None
+    return f"<{tag}>{escape(line)}</{tag}>" if tag else escape(line)
+
+
 def _html_table(head: str, rows: Sequence[str]) -> str:
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<table>{head}<tbody>\n{body}\n</tbody></table>"
+    return f'<div class="wide"><table>{head}<tbody>\n{body}\n</tbody></table></div>'
 
 
 def _is_numeric(rows: Sequence[Sequence[object]], index: int) -> bool:

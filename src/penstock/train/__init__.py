@@ -12,7 +12,6 @@ libraries are loaded; two models from one recipe can differ by it alone, and `re
 
 from penstock.train.code import commit_of, keep
 from penstock.train.recipe import Recipe, Tables
-from penstock.train.reproduction.causes import run_differences
 from penstock.train.reproduction.reproduce import TOLERANCE, Place, Reproduction, reproduce
 from penstock.train.run import RunResult, check_training, find_run, reap, train
 
@@ -29,6 +28,5 @@ __all__ = [
     "keep",
     "reap",
     "reproduce",
-    "run_differences",
     "train",
 ]

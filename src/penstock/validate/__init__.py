@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from penstock.validate.cases import Case, CaseResult, load_cases
     from penstock.validate.evaluation import Evaluated, check_gates, evaluate
     from penstock.validate.exam import is_fresh, open_sealed
-    from penstock.validate.gates import Gate, gates_of, judged_by
+    from penstock.validate.gates import Gate, gates_of, judged_by, metric_goals
     from penstock.validate.judging import Evidence, Judgement, judge, verdict
     from penstock.validate.measuring import Metric, Sample, measure
     from penstock.validate.metrics import METRICS, custom_metric, metrics_for
@@ -47,6 +47,7 @@ __all__ = [
     "judged_by",
     "load_cases",
     "measure",
+    "metric_goals",
     "metrics_for",
     "open_sealed",
     "verdict",
@@ -56,7 +57,7 @@ _MODULES = {
     "cases": ("Case", "CaseResult", "load_cases"),
     "evaluation": ("Evaluated", "check_gates", "evaluate"),
     "exam": ("is_fresh", "open_sealed"),
-    "gates": ("Gate", "gates_of", "judged_by"),
+    "gates": ("Gate", "gates_of", "judged_by", "metric_goals"),
     "judging": ("Evidence", "Judgement", "judge", "verdict"),
     "measuring": ("Metric", "Sample", "measure"),
     "metrics": ("METRICS", "custom_metric", "metrics_for"),

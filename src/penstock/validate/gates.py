@@ -69,7 +69,7 @@ def gates_of(config: Config) -> tuple[Gate, ...]:
     """Every gate of a project, in the order of the file. ConfigError when a gate cannot be judged."""
     objective = config.objective
     agreed = [*_thresholds(objective), *_kpis(objective), *_slas(objective)] if objective else []
-    goals = _goals(objective) if objective else {}
+    goals = metric_goals(objective) if objective else {}
     gates = (*agreed, *_declared(config, goals), *_cases(config))
     problems = [problem for gate in gates for problem in _problems(gate)]
     if problems:
@@ -166,7 +166,7 @@ def _cases(config: Config) -> Iterator[Gate]:
         yield Gate("known cases", "validate.cases", "cases", "cases", "all", 1.0, min_n=1)
 
 
-def _goals(objective: Objective) -> dict[str, Goal]:
+def metric_goals(objective: Objective) -> dict[str, Goal]:
     """Which way each metric is better; a custom one says so by the KPI or the threshold it stands in."""
     goals: dict[str, Goal] = {metric.name: metric.goal for metric in METRICS.values()}
     for name, bound in objective.thresholds.items():

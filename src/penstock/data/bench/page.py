@@ -1,15 +1,13 @@
 """The report for people: one HTML file that needs nothing from outside, or Markdown."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from penstock.data.bench.finding import SEVERITIES, BenchReport, Finding
-from penstock.data.bench.pictures import Picture, missing_picture, picture_of
+from penstock.data.bench.pictures import missing_picture, picture_of
 from penstock.digest import short
-from penstock.report import Document, Heading, Table, Text, cell
+from penstock.report import Document, Heading, Table, Text, cell, plot_html, scripts_for
 
 NAMES = {"error": "Errors", "warn": "Warnings", "info": "Good to know"}
 COUNTED = {"error": ("error", "errors"), "warn": ("warning", "warnings"), "info": ("hint", "hints")}
@@ -27,23 +25,15 @@ table { border-collapse: collapse; font-size: .88rem; display: block; overflow-x
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #e6ebf0; } th { color: #5a6878; }
 .counts b { font-size: 1.4rem; margin-right: .3rem; } .counts span { margin-right: 1.6rem; white-space: nowrap; }
 """
-DRAW = """
-for (const place of document.querySelectorAll(".plot")) {
-  const picture = JSON.parse(place.nextElementSibling.textContent);
-  place.textContent = "";
-  Plotly.newPlot(place, picture.data, picture.layout, {displayModeBar: false, responsive: true});
-}
-"""
 
 
 def bench_html(report: BenchReport) -> str:
     """One HTML page with every finding and its picture. Plotly is in it once, if anything is drawn."""
     body = "\n".join(_body(report))
-    scripts = f"<script>{_plotly()}</script><script>{DRAW}</script>" if 'class="plot"' in body else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(_title(report))}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>\n'
-        f"<body><main>{body}</main>{scripts}</body></html>\n"
+        f"<body><main>{body}</main>{scripts_for(body)}</body></html>\n"
     )
 
 
@@ -83,7 +73,7 @@ def _body(report: BenchReport) -> Iterator[str]:
     if not report.findings:
         yield '<div class="card"><h3>Nothing was found.</h3></div>'
     if missing := missing_picture(report.columns):
-        yield f'<h2>Without a value</h2><div class="card">{_plot(missing)}</div>'
+        yield f'<h2>Without a value</h2><div class="card">{plot_html(missing)}</div>'
 
 
 def _card(finding: Finding) -> str:
@@ -92,18 +82,12 @@ def _card(finding: Finding) -> str:
         f'<div class="card {finding.severity}"><span class="kind">{escape(finding.kind.replace("_", " "))}</span>',
         f"<h3>{escape(finding.what)}</h3>",
         f"<p><b>Why it matters:</b> {escape(finding.why)}.</p><p><b>What to do:</b> {escape(finding.do)}.</p>",
-        _plot(picture) if picture else "",
+        plot_html(picture) if picture else "",
         _rows(finding.evidence.get("rows")),
         f"<p class=note>Select these rows:</p><code>{escape(finding.filter)}</code>" if finding.filter else "",
         "</div>",
     ]  # fmt: skip
     return "".join(parts)
-
-
-def _plot(picture: Picture) -> str:
-    # a text of the data must not end the script that holds it
-    text = json.dumps(picture, allow_nan=False).replace("<", "\\u003c")
-    return f'<div class="plot"></div><script type="application/json">{text}</script>'
 
 
 def _rows(rows: Any) -> str:
@@ -126,8 +110,3 @@ def _by_severity(report: BenchReport) -> Iterator[tuple[str, list[Finding]]]:
     for severity in SEVERITIES:
         if findings := [one for one in report.findings if one.severity == severity]:
             yield severity, findings
-
-
-def _plotly() -> str:
-    # read from the package: importing Plotly for one file of it takes a second
-    return files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")

@@ -5,12 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 from penstock.data.bench.finding import ColumnSummary, Finding
+from penstock.report import BAD, BEFORE, NOW, Picture, plot_layout
 
-NOW, BEFORE, BAD = "#1f6feb", "#aab4c0", "#b3261e"
 WIDEST = 40  # columns in the picture of what is missing
 SHARE = ".2~%"  # 0.25%, 5%, 50%
-
-Picture = dict[str, Any]
 
 
 def picture_of(finding: Finding) -> Picture | None:
@@ -29,7 +27,7 @@ def missing_picture(columns: Sequence[ColumnSummary]) -> Picture | None:
     traces = [_bars(names, [one.missing for one in shown], "now", NOW, lying=True)]
     if any(one.missing_before is not None for one in shown):
         traces.insert(0, _bars(names, [one.missing_before or 0 for one in shown], "before", BEFORE, lying=True))
-    layout = _layout(height=110 + 26 * len(shown), margin_left=130)
+    layout = plot_layout(height=110 + 26 * len(shown), margin_left=130)
     return {"data": traces, "layout": {**layout, "xaxis": {"tickformat": SHARE, "rangemode": "tozero"}}}
 
 
@@ -44,7 +42,7 @@ def _shift(evidence: Mapping[str, Any]) -> Picture | None:
         return None
     traces = [_bars(places, found["before"], "before", BEFORE), _bars(places, found["now"], "now", NOW)]
     axis = {"tickformat": SHARE, "title": {"text": "share of rows"}}
-    return {"data": traces, "layout": {**_layout(), "yaxis": axis}}
+    return {"data": traces, "layout": {**plot_layout(), "yaxis": axis}}
 
 
 def _outlier(evidence: Mapping[str, Any]) -> Picture | None:
@@ -60,7 +58,7 @@ def _outlier(evidence: Mapping[str, Any]) -> Picture | None:
         "type": "scatter", "mode": "markers", "name": "far from all others", "x": far, "y": [""] * len(far),
         "marker": {"color": BAD, "size": 9, "symbol": "x"},
     }  # fmt: skip
-    return {"data": [box, points], "layout": _layout(height=190)}
+    return {"data": [box, points], "layout": plot_layout(height=190)}
 
 
 def _value(seconds: float, evidence: Mapping[str, Any]) -> float | str:
@@ -83,14 +81,14 @@ def _classes(evidence: Mapping[str, Any]) -> Picture | None:
 
 def _counts(counts: Mapping[str, int], name: str) -> Picture:
     bars = _bars([str(each) for each in counts], list(counts.values()), name, NOW if name == "now" else BEFORE)
-    return {"data": [bars], "layout": {**_layout(height=240), "yaxis": {"title": {"text": "rows"}}}}
+    return {"data": [bars], "layout": {**plot_layout(height=240), "yaxis": {"title": {"text": "rows"}}}}
 
 
 def _importance(evidence: Mapping[str, Any]) -> Picture | None:
     drops = dict(reversed(list(evidence.get("importance", {}).items())))
     if not drops:
         return None
-    layout = _layout(height=120 + 28 * len(drops), margin_left=130)
+    layout = plot_layout(height=120 + 28 * len(drops), margin_left=130)
     title = {"title": {"text": "fall of the ROC AUC when the column is shuffled"}}
     bars = _bars(list(drops), list(drops.values()), "", NOW, lying=True)
     return {"data": [bars], "layout": {**layout, "xaxis": title, "showlegend": False}}
@@ -101,20 +99,6 @@ def _bars(places: Sequence[Any], sizes: Sequence[float], name: str, colour: str,
         {"x": list(sizes), "y": list(places), "orientation": "h"} if lying else {"x": list(places), "y": list(sizes)}
     )
     return {"type": "bar", "name": name, "marker": {"color": colour}, **across}
-
-
-def _layout(height: int = 280, margin_left: int = 60) -> Picture:
-    return {
-        "height": height,
-        "margin": {"l": margin_left, "r": 10, "t": 36, "b": 50},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "barmode": "group",
-        "bargap": 0.15,
-        "showlegend": True,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13},
-    }
 
 
 _DRAW: Mapping[str, Callable[[Mapping[str, Any]], Picture | None]] = {
