@@ -76,7 +76,7 @@ bench: setup ## benchmarks against peers: make bench [ONLY=name]
 lock: ## pin the newest versions that fit pyproject.toml
 	printf 'uv\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes - -o requirements-uv.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --generate-hashes \
-		--no-emit-package pandas --extra excel --extra lightgbm --extra mysql --extra postgres --group dev --group example pyproject.toml -o requirements.lock
+		--no-emit-package pandas --extra excel --extra lightgbm --extra mysql --extra postgres --extra search --group dev --group example pyproject.toml -o requirements.lock
 
 clean: ## remove .venv and what the example wrote
 	rm -rf .venv examples/flights/.penstock examples/flights/data examples/flights/penstock.lock

@@ -171,3 +171,47 @@ def test_the_names_are_those_of_the_metrics_that_validate_computes() -> None:
         task: tuple(sorted(name for name, one in COMPUTED.items() if task in one.tasks)) for task in METRICS
     } == METRICS
     assert tuple(name for name, one in COMPUTED.items() if one.goal == "none") == UNDIRECTED
+
+
+KPIS = [{"name": "k", "metric": "brier", "goal": "minimise", "target": 0.2}]
+SPACE: dict[str, Any] = {"space": {"x": {"min": 0.1, "max": 1.0}}}
+
+
+def searched(data: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    objective = {"kpis": fields.pop("kpis", KPIS)}
+    train = {name: fields.pop(name) for name in ("holdout", "without") if name in fields}
+    return {"objective": objective, "data": data or {}, "train": {**train, "search": {**SPACE, **fields}}}
+
+
+REQUEST_VIEW = {"features": {"a": {"function": "p:a", "from": "request"}}}
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        (searched(kpis=[]), "train.search: needs `metric`: the objective has no KPI to search by"),
+        (searched(metric="selection_rate"), "whether more or less selection_rate is better is not known"),
+        (searched(metric="p:own"), "needs a KPI on p:own with its `goal`"),
+        (searched(metric="rmse"), "train.search.metric: the metric 'rmse' is for a regression target"),
+        (searched({"time": None}, folds={"kind": "time"}), "train.search.folds: folds by time need `by`"),
+        (searched(folds={"gap": "1d"}), "train.search.folds.gap: needs `kind`: time or group"),
+        (searched(REQUEST_VIEW, without="a"), "train.without: leaves out every view of the request (a)"),
+        (searched(REQUEST_VIEW, feature_sets={"n": ["a"]}), "train.search.feature_sets.n: leaves out every view"),
+        (searched(algorithms={"f": {"function": "p:g"}}), "train.search.algorithms.f: 'f' is the name of"),
+        (
+            searched(algorithms={"g": {"function": "p:g", "params": {"x": 1}, **SPACE}}),
+            "train.search.algorithms.g.space.x: stands in `params` too",
+        ),
+        (searched(sampler="grid"), "train.search.space.x: `sampler: grid` needs `step` or `values` here"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_told(over: Mapping[str, Any], expected: str) -> None:
+    found = findings(over)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_a_regression_has_no_strata() -> None:
+    over = searched(kpis=[{**KPIS[0], "metric": "mae"}], folds={"kind": "stratified"})
+    found = findings({**over, "objective": {**over["objective"], "target": REGRESSION}})
+    assert found == ["train.search.folds.kind: a regression has no classes: group, random or time"]

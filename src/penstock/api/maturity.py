@@ -63,7 +63,7 @@ def _pinned(reader: Reader, project: ProjectFile) -> Item:
 
 
 def _trained(reader: Reader, project: ProjectFile) -> Item:
-    count = reader.count(Run, status="finished")
+    count = reader.count(Run, kind="training", status="finished")
     return Item(1, "automated training", count > 0, f"{count} recorded runs", "penstock run")
 
 
@@ -73,7 +73,7 @@ def _gated(reader: Reader, project: ProjectFile) -> Item:
 
 
 def _code(reader: Reader, project: ProjectFile) -> Item:
-    newest = reader.find(Run, status="finished", order_by="-started_at", limit=1)
+    newest = reader.find(Run, kind="training", status="finished", order_by="-started_at", limit=1)
     commit = (newest[0].git_commit or _committed_since(project, newest[0].code)) if newest else None
     evidence = f"last run at commit {commit[:10]}" if commit else "the last run's code is in no Git commit"
     step = "git init && git add -A && git commit -m start"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.api.runs import RunsApi
+from penstock.api.search import SearchApi
 from penstock.api.step import StepApi
 from penstock.api.tracking import TrackingApi
 from penstock.errors import UsageError, did_you_mean
@@ -66,8 +67,10 @@ class ObjectiveStep(StepApi):
             return agreement(reader, self._work.project)
 
 
-class TrainStep(RunsApi, TrackingApi):
-    """Step 3: trainings; `RunsApi` has what is asked of runs, `TrackingApi` starts them in a notebook or a script."""
+class TrainStep(RunsApi, SearchApi, TrackingApi):
+    """Step 3: trainings; `RunsApi` has what is asked of runs, `SearchApi` finds what to train with, `TrackingApi`
+    starts runs in a notebook or a script.
+    """
 
     @cached_property
     def mlflow(self) -> "MlflowApi":

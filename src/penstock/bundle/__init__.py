@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from penstock.bundle.openmp import provide
     from penstock.bundle.pointintime import AVAILABLE, ViewRows
     from penstock.bundle.scoring import Answers
-    from penstock.bundle.sealing import Draft, Sealed, classes_of, seal
+    from penstock.bundle.sealing import Draft, Sealed, classes_of, scores_of, seal
     from penstock.bundle.signature import Field, RowProblem, Signature
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "open_manifest",
     "provide",
     "schema_of",
+    "scores_of",
     "seal",
     "verify_bundle",
 ]
@@ -65,7 +66,7 @@ _MODULES = {
     "openmp": ("provide",),
     "pointintime": ("AVAILABLE", "ViewRows"),
     "scoring": ("Answers",),
-    "sealing": ("Draft", "Sealed", "classes_of", "seal"),
+    "sealing": ("Draft", "Sealed", "classes_of", "scores_of", "seal"),
     "signature": ("Field", "RowProblem", "Signature"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

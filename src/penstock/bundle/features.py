@@ -6,7 +6,7 @@ columns of all views in the order of the project file. Where no view is `from: r
 columns themselves are features. The request's key and time never are: they name the example.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ class FeatureSpec:
     key: str | None = None
     views: tuple[ViewSpec, ...] = ()
     outputs: Schema = ()
+    without: tuple[str, ...] = ()  # features of the views that are not part of X
 
     def __post_init__(self) -> None:
         names = {name for name, _ in self.request}
@@ -97,15 +98,18 @@ class FeatureSpec:
         raise UsageError.unknown("feature view", name, (view.name for view in self.views))
 
     def to_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
+        """For the manifest. What leaves nothing out is written as it was before anything could be left out."""
+        written = asdict(self)
+        if not self.without:
+            del written["without"]
+        return written
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "FeatureSpec":
         """What `to_json` wrote."""
         views = tuple(ViewSpec(**{**view, "entity": tuple(view["entity"])}) for view in value["views"])
         request, outputs = (tuple((name, dtype) for name, dtype in value[part]) for part in ("request", "outputs"))
-        return cls(request, value["time"], value["key"], views, outputs)
+        return cls(request, value["time"], value["key"], views, outputs, tuple(value.get("without", ())))
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,11 @@ class FeatureSet:
                         hint="give one of them another name",
                     )
                 columns[column.name], owner[column.name] = column, view
-        return pl.DataFrame(columns)
+        for name in self.spec.without:
+            if name not in columns:
+                known = {*columns, *(view.name for view in self.spec.views)}
+                raise UsageError.unknown("feature or feature view", name, known, where="train.without")
+        return pl.DataFrame({name: column for name, column in columns.items() if name not in self.spec.without})
 
     def _run(self, view: ViewSpec, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         from penstock.project import call
@@ -229,8 +237,11 @@ class FeatureSet:
         return result
 
 
-def feature_set(data: "Data", root: Path, examples: pl.Schema) -> FeatureSet:
-    """The features that a project's `data` section declares, over examples of the given columns."""
+def feature_set(data: "Data", root: Path, examples: pl.Schema, without: Sequence[str] = ()) -> FeatureSet:
+    """The features that a project's `data` section declares, over examples of the given columns.
+
+    `without` names views, which are not computed at all, and single features.
+    """
     if not data.request:
         raise UsageError(
             "data.request is empty", expected="the columns of an example that are known when a prediction is asked for"
@@ -238,7 +249,8 @@ def feature_set(data: "Data", root: Path, examples: pl.Schema) -> FeatureSet:
     for name in data.request:
         if name not in examples:
             raise UsageError.unknown("column", name, examples, where="data.request")
-    functions = {name: _loaded(root, view.function, view.source) for name, view in data.features.items()}
+    declared = {name: view for name, view in data.features.items() if name not in without}
+    functions = {name: _loaded(root, view.function, view.source) for name, view in declared.items()}
     views = tuple(
         ViewSpec(
             name=name,
@@ -250,10 +262,11 @@ def feature_set(data: "Data", root: Path, examples: pl.Schema) -> FeatureSet:
             ttl_s=view.ttl.total_seconds() if view.ttl else None,
             code=functions[name].code,
         )
-        for name, view in data.features.items()
+        for name, view in declared.items()
     )
     request = tuple((name, dtype_name(examples[name])) for name in data.request)
-    return FeatureSet(FeatureSpec(request, data.time, data.key, views), functions)
+    left_out = tuple(name for name in without if name not in data.features)
+    return FeatureSet(FeatureSpec(request, data.time, data.key, views, without=left_out), functions)
 
 
 def _loaded(root: Path, reference: str, source: str) -> "Function":

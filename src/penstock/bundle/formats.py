@@ -23,9 +23,15 @@ FORMATS = {
 
 def dump(estimator: Any, vectors: "pl.DataFrame", target: "Target") -> tuple[str, Dumped]:
     """The name of the format that holds the estimator, and its bytes. `vectors` is what it was fitted on."""
+    name = name_of(estimator)
+    return name, _module(name).dump(estimator, vectors, target)
+
+
+def name_of(estimator: Any) -> str:
+    """The name of the format that holds the estimator."""
     for name in FORMATS:
-        if (module := _module(name)).holds(estimator):
-            return name, module.dump(estimator, vectors, target)
+        if _module(name).holds(estimator):
+            return name
     raise UsageError(
         f"no safe format holds a {type(estimator).__module__}.{type(estimator).__qualname__}",
         expected=f"a model for one of: {', '.join(FORMATS)}",

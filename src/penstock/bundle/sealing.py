@@ -18,7 +18,7 @@ import polars as pl
 from penstock.bundle import formats
 from penstock.bundle.features import FeatureSet, Rows
 from penstock.bundle.manifest import CODE, EXPECTED, PROFILE, REQUESTS, VIEWS, File, Manifest, Target, check_path
-from penstock.bundle.model import Dumped, Floats, Label
+from penstock.bundle.model import Dumped, Floats, Label, Live, labels_of
 from penstock.bundle.scoring import Scorer
 from penstock.bundle.signature import Signature
 from penstock.digest import canonical_json, digest_bytes
@@ -93,6 +93,21 @@ def seal(draft: Draft, store: "Store", signer: "Signer") -> Sealed:
         content_hash=manifest.content_hash,
         probe_hash=manifest.probe_hash,
     )
+
+
+def scores_of(estimator: Any, target: Target, fitted_on: pl.DataFrame, vectors: pl.DataFrame) -> Floats:
+    """What the bundle of an estimator would answer to `vectors`, without one; see `scoring`.
+
+    UsageError when it cannot be asked, or answers what is no probability.
+    """
+    if formats.name_of(estimator) == "skops":  # which is slow to write, and would answer the same
+        scorer = Scorer(Live(estimator), target, labels_of(estimator), None)
+    else:
+        name, dumped = formats.dump(estimator, fitted_on, target)
+        scorer = Scorer(formats.load(name, dumped.data), target, dumped.labels, None)
+    scores = _scores(scorer, vectors)
+    _check_scores(scores, target)
+    return scores
 
 
 def pack(draft: Draft) -> tuple[dict[str, bytes], Manifest]:

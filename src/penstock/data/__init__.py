@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 from penstock.data.ingestion.ingest import ingest
 from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested
-from penstock.data.training_set import TARGET, TrainingSet, has_label, load_holdout, load_train, training_set
+from penstock.data.training_set import (
+    TARGET,
+    TrainingSet,
+    has_label,
+    load_holdout,
+    load_train,
+    training_rows,
+    training_set,
+)
 from penstock.data.versions.checkout import CheckedOut, checked_out, checkout
 from penstock.data.versions.pins import pin
 from penstock.data.versions.refs import MAIN, current, diff, head, publish, publish_derived, tag, version_of
@@ -127,6 +135,7 @@ __all__ = [
     "resolve",
     "rows_of",
     "tag",
+    "training_rows",
     "training_set",
     "transform",
     "verdict_document",

@@ -4,7 +4,7 @@
 requests and the target under its own name: the gates ask the sealed bundle, as the server will.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def training_set(project: "ProjectFile", store: Store, commits: Mapping[str, str
     if config.objective is None or config.train is None:
         raise UsageError("training needs the sections `objective` and `train`", where=project.path.name)
     rows = store.scan(commits[examples])
-    features = feature_set(config.data, project.root, rows.collect_schema())
+    features = feature_set(config.data, project.root, rows.collect_schema(), config.train.without)
     labelled, unlabelled = _examples(project, rows, examples)
     requests, held_out = _cut(project, labelled, config.train)
     target = config.objective.target
@@ -75,6 +75,19 @@ def training_set(project: "ProjectFile", store: Store, commits: Mapping[str, str
         holdout_rows=held_out.height,
         unlabelled=unlabelled,
     )
+
+
+def training_rows(
+    project: "ProjectFile", store: Store, commits: Mapping[str, str], *, examples: str, columns: Sequence[str]
+) -> "pl.DataFrame":
+    """Columns of the examples that the training set learns from, row by row as in its `train` table.
+
+    The columns need not be in the request. UsageError for one that the examples do not have.
+    """
+    assert project.config.train is not None
+    labelled, _ = _examples(project, store.scan(commits[examples]), examples, also=columns)
+    learned_from, _ = _cut(project, labelled, project.config.train)
+    return learned_from.select(columns)
 
 
 def load_train(store: Store, commit: str) -> "tuple[pl.DataFrame, pl.Series]":
@@ -109,8 +122,10 @@ def _source(features: "FeatureSet", view: str, commits: Mapping[str, str]) -> st
     return commits[features.spec.view(view).source]
 
 
-def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple[pl.DataFrame, int]":
-    """Requests with a target, and how many had none."""
+def _examples(
+    project: "ProjectFile", rows: "pl.LazyFrame", name: str, also: Sequence[str] = ()
+) -> "tuple[pl.DataFrame, int]":
+    """Requests with a target, and how many had none; `also` are columns beside those of the request."""
     config = project.config
     assert config.objective is not None
     target, schema = config.objective.target.column, rows.collect_schema()
@@ -119,7 +134,11 @@ def _examples(project: "ProjectFile", rows: "pl.LazyFrame", name: str) -> "tuple
         raise UsageError(f"{name!r} has no column {target!r}{did_you_mean(target, schema)}", where=where)
     if target in config.data.request:
         raise UsageError(f"the target {target!r} is in `data.request`: nobody knows it when they ask", where=where)
-    frame = rows.select(*config.data.request, target).collect()
+    for column in also:
+        if column not in schema:
+            raise UsageError.unknown(f"column of {name!r}", column, schema)
+    more = [column for column in also if column not in config.data.request and column != target]
+    frame = rows.select(*config.data.request, *more, target).collect()
     if frame.height and config.train and (config.train.since or config.train.holdout.startswith("last")):
         _refuse_timeless(project, frame)
     if frame.height and config.train and config.train.since:

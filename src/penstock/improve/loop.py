@@ -72,7 +72,7 @@ def _what_to_do(project: ProjectFile, ledger: Ledger, now: datetime) -> tuple[tu
 
 def present(reader: Reader, project: ProjectFile, now: datetime) -> Present:
     """What the triggers look at, from the ledger."""
-    runs = reader.find(Run, status="finished", order_by="-started_at", limit=1)
+    runs = reader.find(Run, kind="training", status="finished", order_by="-started_at", limit=1)
     done = reader.find(Action, kind=RETRAIN, state=list(FINISHED), order_by="-started_at", limit=1)
     made = reader.find(Action, kind=RETRAIN, state=list(MADE), order_by="-started_at", limit=1)
     run, last = runs[0] if runs else None, done[0] if done else None

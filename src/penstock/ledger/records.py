@@ -105,7 +105,7 @@ class Run(NamedTuple):
     probe_hash: str | None = None
     log: str | None = None  # blob: what the training printed
     error: str | None = None
-    kind: str = "training"  # training | tracked
+    kind: str = "training"  # training | tracked | trial (of a search)
     name: str = ""
     experiment: str = ""  # runs that belong together
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from penstock.pipeline.garbage_roots import recorded, roots
     from penstock.pipeline.new_project import Scaffolded, scaffold
     from penstock.pipeline.profile_step import profile_of
+    from penstock.pipeline.search_step import search
     from penstock.pipeline.turn import Event, Turn, run
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "roots",
     "run",
     "scaffold",
+    "search",
     "stopping",
 ]
 
@@ -43,6 +45,7 @@ _MODULES = {
     "new_project": ("Scaffolded", "scaffold"),
     "garbage_roots": ("recorded", "roots"),
     "profile_step": ("profile_of",),
+    "search_step": ("search",),
     "turn": ("Event", "Turn", "run"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -88,6 +88,7 @@ def training_set_inputs(project: ProjectFile, commits: Mapping[str, str]) -> dic
         "holdout": train.holdout,
         "since": train.since,
         "seed": train.seed,
+        **({"without": list(train.without)} if train.without else {}),
     }
 
 

@@ -90,6 +90,28 @@ def run(
     return turner.model(commits)
 
 
+def training_sets(
+    project: ProjectFile,
+    ledger: Ledger,
+    store: Store,
+    variants: Mapping[str, ProjectFile],
+    *,
+    on_event: Listener | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[dict[str, str], dict[str, Outcome]]:
+    """The data of a turn, and the training set of each variant of the project that differs after them.
+
+    Raises what `run` raises until then.
+    """
+    turner = _Turner(project, ledger, store, on_event, progress, None)
+    commits = turner.data()
+    made = {}
+    for name, variant in variants.items():
+        turner.project = variant
+        made[name] = turner.training_set(commits)
+    return commits, made
+
+
 class _Turner:
     """The pieces that every step needs, and the events so far."""
 
@@ -175,13 +197,17 @@ class _Turner:
 
     # --- steps 3 to 5 ---
 
-    def model(self, commits: Mapping[str, str]) -> Turn:
-        """Train, judge and register."""
+    def training_set(self, commits: Mapping[str, str]) -> Outcome:
+        """Cut the examples, and compute their features."""
         require_objective(self.project)
-        made = self._step(
+        return self._step(
             Step("training set", plan.training_set_inputs(self.project, commits), lambda: self._cut(commits)),
             *(view.function for view in self.project.config.data.features.values()),
         )
+
+    def model(self, commits: Mapping[str, str]) -> Turn:
+        """Train, judge and register."""
+        made = self.training_set(commits)
         training = plan.train_inputs(self.project, made.key)
         trained = self._step(
             Step("train", training, lambda: self._train(made, commits, training)), training["function"]

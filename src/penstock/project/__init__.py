@@ -39,11 +39,13 @@ from penstock.project.data_config import (
     Transform,
 )
 from penstock.project.document import Document, as_written, read_document, read_text
+from penstock.project.editing import edit_project, flow
 from penstock.project.engine_config import Engine, Resources, format_size
 from penstock.project.functions import Function, call, load_function
 from penstock.project.load import FILE_NAME, ProjectFile, load_project
 from penstock.project.metrics import METRICS
 from penstock.project.schema import json_schema
+from penstock.project.search_config import Algorithm, Dimension, Folds, Search
 from penstock.project.settings import Duration, Names, Reference, Section, Share, format_duration, parse_duration
 from penstock.project.sources import code_digest, project_sources
 
@@ -52,6 +54,7 @@ __all__ = [
     "FILE_NAME",
     "METRICS",
     "AlertRule",
+    "Algorithm",
     "Approvals",
     "Bench",
     "Bound",
@@ -60,11 +63,13 @@ __all__ = [
     "Data",
     "Dataset",
     "Deliver",
+    "Dimension",
     "Document",
     "Duration",
     "Engine",
     "FeatureView",
     "FileSource",
+    "Folds",
     "Function",
     "Gate",
     "Improve",
@@ -77,6 +82,7 @@ __all__ = [
     "Reference",
     "Resources",
     "Retrain",
+    "Search",
     "Section",
     "Server",
     "Share",
@@ -91,6 +97,8 @@ __all__ = [
     "as_written",
     "call",
     "code_digest",
+    "edit_project",
+    "flow",
     "format_duration",
     "format_size",
     "json_schema",

@@ -7,6 +7,7 @@ from penstock.errors import did_you_mean
 from penstock.project.config import Config
 from penstock.project.document import Path
 from penstock.project.metrics import METRICS, MONITORED, UNDIRECTED, metric_names
+from penstock.project.search_checks import CHECKS as SEARCH_CHECKS
 
 Finding = tuple[Path, str]
 
@@ -117,7 +118,7 @@ def holdout_has_a_time(config: Config) -> Iterator[Finding]:
 
 
 def metrics_exist(config: Config) -> Iterator[Finding]:
-    """Every metric of a KPI, a threshold and a gate is one of the task's, or a function."""
+    """Every metric of a KPI, a threshold, a gate and a search is one of the task's, or a function."""
     task = config.objective.target.task if config.objective else None
     for path, name in _judged_metrics(config):
         if ":" not in name and name not in metric_names(task):
@@ -202,6 +203,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     alerts_watch_known_numbers,
     triggers_have_something_to_wait_for,
     slices_are_request_columns,
+    *SEARCH_CHECKS,
 )
 
 
@@ -222,7 +224,7 @@ def _monitored(config: Config) -> set[str]:
 
 
 def _judged_metrics(config: Config) -> Iterator[tuple[Path, str]]:
-    """Each metric that will be a gate, with its place."""
+    """Each metric that will be a gate or is searched by, with its place."""
     if config.objective:
         for index, kpi in enumerate(config.objective.kpis):
             yield ("objective", "kpis", index, "metric"), kpi.metric
@@ -230,6 +232,8 @@ def _judged_metrics(config: Config) -> Iterator[tuple[Path, str]]:
             yield ("objective", "thresholds", name), name
     for index, gate in enumerate(config.validation.gates):
         yield ("validate", "gates", index, "metric"), gate.metric
+    if config.train and config.train.search and config.train.search.metric:
+        yield ("train", "search", "metric"), config.train.search.metric
 
 
 def _not_asked(column: str, config: Config) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 
 from penstock.project.data_config import Data
 from penstock.project.engine_config import Engine, Resources
+from penstock.project.search_config import Search
 from penstock.project.settings import (
     Duration,
     Name,
@@ -131,6 +132,8 @@ class Train(Section):
     since: str | None = None  # use examples from this time on
     mlflow: Mlflow = Field(default_factory=Mlflow.model_construct)
     resources: Resources = Field(default_factory=Resources.model_construct)
+    without: Names = ()  # feature views, and single features, that the model does not get
+    search: Search | None = None  # what `penstock train search` tries
 
 
 # --- 4 validate ----------------------------------------------------------------------------------

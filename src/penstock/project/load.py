@@ -196,12 +196,16 @@ def _put(here: Any, parts: Sequence[str], value: Any) -> tuple[Any, Path]:
 
 
 def _without_nulls(value: Any, path: Path = ()) -> Any:
-    """An empty value (`monitor:`) means the default; in `train.params` null is a value like any other."""
-    if isinstance(value, dict) and path != ("train", "params"):
+    """An empty value (`monitor:`) means the default; in parameters null is a value like any other."""
+    if isinstance(value, dict) and not _holds_parameters(path):
         return {key: _without_nulls(item, (*path, key)) for key, item in value.items() if item is not None}
-    if isinstance(value, list) and path[:2] != ("train", "params"):
+    if isinstance(value, list) and path[:2] != ("train", "params") and path[:2] != ("train", "search"):
         return [_without_nulls(item, (*path, index)) for index, item in enumerate(value)]
     return value
+
+
+def _holds_parameters(path: Path) -> bool:
+    return path == ("train", "params") or (path[:3] == ("train", "search", "algorithms") and path[4:] == ("params",))
 
 
 def _check(document: Document) -> tuple[Config | None, list[Problem]]:

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from penstock.project import config, data_config, engine_config
+from penstock.project import config, data_config, engine_config, search_config
 from penstock.project.config import Config
 from penstock.project.settings import Section, format_duration
 
@@ -16,7 +16,8 @@ def json_schema() -> dict[str, Any]:
     """The schema, `environments` included. Any value may be a text with `${VAR}` in it; editors need not know."""
     schema = Config.model_json_schema(by_alias=True)
     for name, section in schema["$defs"].items():
-        home = next(each for each in (data_config, engine_config, config) if hasattr(each, name))
+        homes = (data_config, engine_config, search_config, config)
+        home = next(each for each in homes if hasattr(each, name))
         _explain(section["properties"], getattr(home, name))
     _explain(schema["properties"], Config)
     overlays = {"type": "object", "additionalProperties": {"type": "object"}, "description": "overlays by name"}

@@ -140,11 +140,11 @@ def read_report(path: Path) -> Trained:
     """The answer of the process; its error is raised here."""
     value = json.loads(path.read_text())
     if "error" in value:
-        raise _error(value["error"])
+        raise error_of(value["error"])
     return Trained(**value["trained"])
 
 
-def _error(facts: Mapping[str, Any]) -> PenstockError:
+def error_of(facts: Mapping[str, Any]) -> PenstockError:
     """The error that a process wrote down, of the same class where that class needs no more than these facts."""
     named = getattr(errors, facts["error"], PenstockError)
     kind = named if named.__init__ is PenstockError.__init__ else PenstockError

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from penstock.store import Store
 
 _FILES = "fit works in a directory with the recorded sources only; declare what it reads under data.datasets"
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage counts bytes there, KiB elsewhere
 
 
 def main(arguments: list[str]) -> None:
@@ -51,19 +51,18 @@ def main(arguments: list[str]) -> None:
 def _answer(job: Job) -> Trained | PenstockError:
     try:
         return work(job)
-    except PenstockError as error:
-        _print_traceback(error)
-        return error
-    except MemoryError:
-        return PenstockError("training ran out of memory", hint="train on fewer rows, or where there is more memory")
     except BaseException as error:
-        _print_traceback(error)
-        return PenstockError(f"training stopped: {type(error).__name__}: {error}")
+        return explained(error)
 
 
-def _print_traceback(error: BaseException) -> None:
-    """Of a user's error the traceback is the user's; it goes to the log with the rest."""
+def explained(error: BaseException) -> PenstockError:
+    """What ended a training, as an error of ours; its traceback, of a user's error the user's, goes to the log."""
+    if isinstance(error, MemoryError):
+        return PenstockError("training ran out of memory", hint="train on fewer rows, or where there is more memory")
     traceback.print_exception(error.__cause__ if isinstance(error, UserCodeError) and error.__cause__ else error)
+    if isinstance(error, PenstockError):
+        return error
+    return PenstockError(f"training stopped: {type(error).__name__}: {error}")
 
 
 def work(job: Job) -> Trained:
@@ -80,12 +79,12 @@ def work(job: Job) -> Trained:
     journal = Journal(Path(job.journal))
     report = Reporter(journal)
     report_from_libraries(report)
-    fit = _load(job)
+    fit = load_fit(Path(job.code), job.recipe)
     X, y = load_train(store, job.recipe.tables.train)
     y = y.alias(job.recipe.target["column"])
     seed_everything(job.recipe.seed)
     started = time.perf_counter()
-    estimator = _fit(fit, X, y, job, report)
+    estimator = call_fit(fit, X, y, job.recipe, report)
     seconds = time.perf_counter() - started
     if not journal.flush():
         sys.stdout.write("values of metrics are lost: the disk took nothing more\n")
@@ -99,7 +98,7 @@ def work(job: Job) -> Trained:
     except UsageError as error:  # what fit returned cannot be sealed
         error.where = error.where or fit.where
         raise
-    peak = getrusage(RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+    peak = getrusage(RUSAGE_SELF).ru_maxrss * RSS_UNIT
     metrics = {"rows": X.height, "columns": X.width, "seconds": seconds, "peak_memory_mb": peak / 1e6}
     return Trained(
         bundle=sealed.digest,
@@ -116,23 +115,24 @@ def work(job: Job) -> Trained:
     )
 
 
-def _load(job: Job) -> "Function":
+def load_fit(code: Path, recipe: Recipe) -> "Function":
     """The user's fit, once it is sure that it can be called."""
     from penstock.bundle import provide
     from penstock.project import load_function
 
     provide()  # its module may import LightGBM
-    fit = load_function(Path(job.code), job.recipe.function)
-    check_fit(inspect.signature(fit.call), job.recipe.params, reference=fit.reference, where=fit.where)
+    fit = load_function(code, recipe.function)
+    check_fit(inspect.signature(fit.call), recipe.params, reference=fit.reference, where=fit.where)
     return fit
 
 
-def _fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", job: Job, report: Reporter) -> Any:
+def call_fit(fit: "Function", X: "pl.DataFrame", y: "pl.Series", recipe: Recipe, report: Reporter) -> Any:
+    """The estimator that the user's fit returns. UserCodeError when it raises, or returns None."""
     from penstock.project import call
 
     asked = {"report": report} if takes_report(inspect.signature(fit.call)) else {}
     try:
-        estimator = call(fit, X, y, seed=job.recipe.seed, **asked, **job.recipe.params)
+        estimator = call(fit, X, y, seed=recipe.seed, **asked, **recipe.params)
     except UserCodeError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             error.hint = _FILES

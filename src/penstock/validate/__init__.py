@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.validate.metrics import METRICS, custom_metric, metrics_for
     from penstock.validate.model_card import card
     from penstock.validate.samples import decide_threshold
+    from penstock.validate.searching import aim_of, judge_of
     from penstock.validate.slices import Groups
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Judgement",
     "Metric",
     "Sample",
+    "aim_of",
     "card",
     "check_gates",
     "custom_metric",
@@ -44,6 +46,7 @@ __all__ = [
     "gates_of",
     "is_fresh",
     "judge",
+    "judge_of",
     "judged_by",
     "load_cases",
     "measure",
@@ -63,6 +66,7 @@ _MODULES = {
     "metrics": ("METRICS", "custom_metric", "metrics_for"),
     "model_card": ("card",),
     "samples": ("decide_threshold",),
+    "searching": ("aim_of", "judge_of"),
     "slices": ("Groups",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
