@@ -439,3 +439,21 @@ def test_a_ledger_file_lies_where_the_project_is_not_where_one_stands(
     assert load_project(tmp_path, sets=["ledger=sqlite:////var/mine.db"]).ledger_url == "sqlite:////var/mine.db"
     postgres = "postgresql://ada@host/mine"
     assert load_project(tmp_path, sets=[f"ledger={postgres}"]).ledger_url == postgres
+
+
+@pytest.mark.parametrize("written", ["engine: ray", "engine: {kind: ray}", "engine: ${ENGINE}"])
+def test_an_engine_is_a_name_and_more_may_be_said_of_it_elsewhere(
+    tmp_path: Path, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGINE", "ray")
+    text = f"{written}\n{FLIGHTS}    engine: {{address: 'a:1'}}\n"
+    engine = load(tmp_path, text, environment="production", sets=["engine.workers=3"]).config.engine
+    assert (engine.kind, engine.address, engine.workers) == ("ray", "a:1", 3)
+    assert load(tmp_path, text, sets=["engine=local"]).config.engine.kind == "local"
+
+
+def test_an_engine_that_is_none_is_told_where_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"penstock.yaml:1:9: `engine.kind` is .*dask.*one of local or ray"):
+        load(tmp_path, f"engine: dask\n{FLIGHTS}")
+    with pytest.raises(ConfigError, match=r"--set engine: `engine.kind` is .*dask"):
+        load(tmp_path, sets=["engine=dask"])

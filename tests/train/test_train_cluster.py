@@ -140,11 +140,18 @@ def test_a_node_that_nobody_listens_to_ends_the_training(
         store.put_file(project.store.path(digest))
     messages = train(argument)
     assert [next(messages)[0], next(messages)[0]] == ["node", "piece"]
-    children = psutil.Process().children()
+    children = [each for each in psutil.Process().children() if "penstock.train.worker" in each.cmdline()]
     messages.close()  # type: ignore[attr-defined]
     assert children
     assert not any(child.is_running() for child in children)
     assert not [*(tmp_path / "penstock" / "node" / "runs").iterdir()]
+
+
+def test_more_than_the_machine_has_is_refused_before_anything_is_recorded(local: Toy) -> None:
+    before = newest(local)
+    with pytest.raises(UsageError, match="4096 CPUs"):
+        local.train(sets=("train.resources.cpus=4096",))
+    assert newest(local) == before
 
 
 # --- with one ------------------------------------------------------------------------------------
@@ -206,9 +213,10 @@ def test_an_error_in_fit_is_shown_where_it_is(place: Path, engine: tuple[str, ..
 
 @with_ray
 def test_more_than_any_node_has_is_refused(local: Toy, engine: tuple[str, ...]) -> None:
+    before = newest(local)
     with pytest.raises(UsageError, match="64 CPUs"):
         local.train(sets=(*engine, "train.resources.cpus=64"))
-    assert newest(local).status == "failed"
+    assert newest(local) == before
 
 
 @with_ray

@@ -133,6 +133,8 @@ def _details(found: Any) -> None:
 def _host(host: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Of where it ran, what a person asks for."""
     yield "name", host.get("name", "")
+    if "node" in host:  # the rest is of the machine that asked for it
+        yield "trained on", host["node"]
     yield "kernel", host.get("kernel", "")
     yield "cpus", host.get("cpus", "")
     yield "memory", f"{host.get('memory', 0) / 2**30:.1f} GiB"

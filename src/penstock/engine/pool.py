@@ -47,8 +47,13 @@ def resolve(function: str) -> Any:
 
 def said(cpus: int, gpus: int, memory: int) -> str:
     """`2 CPUs, 1 GPU, 4GB of memory`"""
-    parts = [f"{cpus} CPU{'s' * (cpus != 1)}", f"{gpus} GPU{'s' * (gpus != 1)}" if gpus else ""]
-    return ", ".join(part for part in (*parts, f"{format_size(memory)} of memory" if memory else "") if part)
+    shown = format_size(int(float(f"{memory:.3g}")))
+    parts = {
+        f"{cpus} CPU{'s' * (cpus != 1)}": True,
+        f"{gpus} GPU{'s' * (gpus != 1)}": gpus,
+        f"{shown} of memory": memory,
+    }
+    return ", ".join(part for part, there in parts.items() if there)
 
 
 class Pool(ABC):

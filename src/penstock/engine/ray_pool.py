@@ -151,9 +151,9 @@ def _connect(settings: Engine) -> bool:
         ray.init(address=settings.address, log_to_driver=False, logging_level="critical", configure_logging=True)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         ray.shutdown()
-        what = f"no Ray cluster answers at {settings.address}"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise PenstockError(what, where="engine.address", expected=reason, hint=_START) from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _first(error)
+        what = f"no Ray cluster answers at {settings.address}: {reason}"
+        raise PenstockError(what, where="engine.address", hint=_START) from None
     finally:
         # Ray takes the signal for itself, and keeps it: whoever runs until it is told to end would not hear it
         if threading.current_thread() is threading.main_thread() and before is not None:

@@ -20,7 +20,17 @@ from penstock.errors import ConfigError, Problem, UsageError, did_you_mean
 from penstock.project.branch import MAIN, branch_of
 from penstock.project.checks import check_sections
 from penstock.project.config import Config
-from penstock.project.document import Document, Path, Place, fill_in, overlay, read_document, read_text, read_value
+from penstock.project.document import (
+    Document,
+    Path,
+    Place,
+    Variables,
+    fill_in,
+    overlay,
+    read_document,
+    read_text,
+    read_value,
+)
 from penstock.project.explain import dotted, explain, is_secret, look_up, unknown_keys
 
 FILE_NAME = "penstock.yaml"
@@ -121,7 +131,8 @@ def _find(start: FilePath) -> FilePath:
 
 
 def _read(path: FilePath) -> Document:
-    return read_document(read_text(path, path.name), path.name)
+    read = read_document(read_text(path, path.name), path.name)
+    return replace(read, values=_written_out(read.values))
 
 
 def _resolve(
@@ -163,7 +174,7 @@ def _take_environments(document: Document) -> tuple[Document, Mapping[str, Any]]
 def _in_environment(document: Document, environments: Mapping[str, Any], name: str) -> Document:
     prefix: Path = ("environments", name)
     places = {path[2:]: place for path, place in document.places.items() if path[:2] == prefix and len(path) > 2}
-    return overlay(document, environments[name], places)
+    return overlay(document, _written_out(environments[name] or {}), places)
 
 
 def _set(document: Document, text: str) -> Document:
@@ -176,7 +187,13 @@ def _set(document: Document, text: str) -> Document:
         values, path = _put(document.values, name.split("."), read_value(value))
     except ValueError as error:
         return document.and_problems(Problem(where, str(error)))
-    return overlay(document, values, {path: Place(where, where)})
+    return overlay(document, _written_out(values), {path: Place(where, where)})
+
+
+def _written_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`engine: ray` as `engine: {kind: ray}`: what is said of it elsewhere goes beside it."""
+    engine = values.get("engine")
+    return {**values, "engine": {"kind": engine}} if isinstance(engine, str | Variables) else dict(values)
 
 
 def _put(here: Any, parts: Sequence[str], value: Any) -> tuple[Any, Path]:

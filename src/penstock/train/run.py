@@ -65,47 +65,46 @@ def train(
     progress   called with each line that the training prints
     on_values  called with each batch of values that it reports, as they come; True ends the training
 
-    Raises FunctionError before anything is recorded when fit cannot be called with `train.params`,
+    Raises FunctionError before anything is recorded when fit cannot be called with `train.params`, PenstockError
+    when the engine cannot be reached, UsageError when it has not what `train.resources` asks for. Further
     UserCodeError when it raised, Pruned when `on_values` ended it, PenstockError when its process was killed;
     the run then says so, and has the values that were reported until then.
     """
-    from penstock.engine import open_pool
-    from penstock.train.cluster.asking import launch_in
+    from penstock.train.cluster.asking import launch_in, room_for
     from penstock.train.tracking.delivery import deliver, remove
     from penstock.train.tracking.live import follow
 
     check_training(project)
     section, _ = _sections(project)
-    reap(ledger, store, project.home)
-    code = snapshot(project.root, _references(project, features), store)
-    recipe = _recipe(project, tables, data, features, threshold, code)
-    identifier = new_id()
-    place = project.home / "runs" / identifier
-    run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
-    signing_key = project.home / "keys" / "signing"
-    try:
-        with locking(project.home) as locked, open_pool(project.config.engine) as pool:
-            trained = launch_in(
-                pool,
-                recipe,
-                run=run.id,
-                store=store,
-                signing_key=signing_key,
-                place=place,
-                resources=section.resources,
-                progress=progress,
-                watch=follow(ledger, place, on_values),
-            )
-            lock = locked.result()
-        deliver(ledger, place)
-        finished = _finish(ledger, store, run, recipe, trained, place, objective, lock)
-    except BaseException as error:
-        if isinstance(error, PenstockError):
-            error.hint = error.hint or f"penstock train log {run.number}"
-        _give_up(ledger, store, run, place, error)
-        raise
-    finally:
-        remove(ledger, place)
+    with room_for(project.config.engine, section.resources, threads=section.threads) as room:
+        reap(ledger, store, project.home)
+        code = snapshot(project.root, _references(project, features), store)
+        recipe = _recipe(project, tables, data, features, threshold, code)
+        identifier = new_id()
+        place = project.home / "runs" / identifier
+        run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
+        try:
+            with locking(project.home) as locked:
+                trained = launch_in(
+                    room,
+                    recipe,
+                    run=run.id,
+                    store=store,
+                    signing_key=project.signing_key,
+                    place=place,
+                    progress=progress,
+                    watch=follow(ledger, place, on_values),
+                )
+                lock = locked.result()
+            deliver(ledger, place)
+            finished = _finish(ledger, store, run, recipe, trained, place, objective, lock)
+        except BaseException as error:
+            if isinstance(error, PenstockError):
+                error.hint = error.hint or f"penstock train log {run.number}"
+            _give_up(ledger, store, run, place, error)
+            raise
+        finally:
+            remove(ledger, place)
     return RunResult(finished, trained.bundle, trained.metrics)
 
 

@@ -6,15 +6,16 @@ training begins again on another: the same recipe gives the same model.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.engine import open_pool
 from penstock.engine.pool import Distant, Lost, Pool
 from penstock.errors import Killed
 from penstock.ids import new_id
-from penstock.project import Resources
+from penstock.project import Engine, Resources
 from penstock.signing import load_signer
 from penstock.train.cluster.node import TOKEN, pieces_of
 from penstock.train.launch import Trained, launch
@@ -27,26 +28,44 @@ if TYPE_CHECKING:
 _FUNCTION = "penstock.train.cluster.node:train"
 
 
+@dataclass(frozen=True)
+class Room:
+    """Where a training may run, and what it holds there."""
+
+    pool: Pool
+    resources: Resources
+
+
+@contextmanager
+def room_for(engine: Engine, wanted: Resources, *, threads: int) -> Iterator[Room]:
+    """Room for a training with so many threads. On a node it holds a CPU for each, unless more or fewer are wanted.
+
+    UsageError when no machine of the engine has what the training asks for, and what `open_pool` raises.
+    """
+    with open_pool(engine) as pool:
+        cpus = wanted.cpus or (threads if isinstance(pool, Distant) else None)
+        resources = wanted.model_copy(update={"cpus": cpus})
+        pool.check(resources)
+        yield Room(pool, resources)
+
+
 def launch_in(
-    pool: Pool,
+    room: Room,
     recipe: Recipe,
     *,
     run: str,
     store: "Store",
     signing_key: Path,
     place: Path,
-    resources: Resources,
     progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Trained:
-    """Train in a fresh process where `pool` has the `resources`: of this machine, or of a node. As `launch` does."""
-    if isinstance(pool, Distant):
-        cpus = resources.cpus or recipe.threads
+    """Train in a fresh process where there is room: of this machine, or of a node. As `launch` does."""
+    if isinstance(room.pool, Distant):
         return train_on_node(
-            pool, recipe, run=run, store=store, signing_key=signing_key, place=place,
-            resources=resources.model_copy(update={"cpus": cpus}), progress=progress, watch=watch,
+            room.pool, recipe, run=run, store=store, signing_key=signing_key, place=place,
+            resources=room.resources, progress=progress, watch=watch,
         )  # fmt: skip
-    pool.check(resources)
     return launch(
         recipe, run=run, store=store, output=store, signing_key=signing_key, place=place, progress=progress, watch=watch
     )
