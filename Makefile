@@ -1,7 +1,7 @@
 # Everything a newcomer types. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundle_onnx_format.py tests/train/test_train_models.py
+FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundle_onnx_format.py tests/train/test_train_models.py tests/train/test_train_live.py
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 

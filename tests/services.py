@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,36 @@ REQUIRED = os.environ.get("PENSTOCK_TEST_POSTGRES") == "require"
 MARIADB_REQUIRED = os.environ.get("PENSTOCK_TEST_MARIADB") == "require"
 
 
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server that can be stopped and started again; `url` is `postgresql://postgres@127.0.0.1:PORT`."""
+
+    programs: Path
+    home: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.home,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "32MB",
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        log = self.home / "log"
+        _run(self.programs / "pg_ctl", "-D", self.home / "data", "-l", log, "-o", options, "-w", "-t", "60", "start")
+
+    def stop(self) -> None:
+        _run(self.programs / "pg_ctl", "-D", self.home / "data", "-m", "immediate", "stop")
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL that lives as long as the block; gives `postgresql://postgres@127.0.0.1:PORT`.
@@ -25,17 +56,25 @@ def postgres_server() -> Iterator[str]:
     The test is skipped where its programs, psycopg or an account to run it under are missing,
     unless PENSTOCK_TEST_POSTGRES=require.
     """
+    with restartable_postgres() as server:
+        yield server.url
+
+
+@contextmanager
+def restartable_postgres() -> Iterator[PostgresServer]:
+    """The same, to be stopped and started in the block, which it must leave running."""
     programs = _programs()
     home = Path(tempfile.mkdtemp(prefix="penstock-postgres-", dir="/tmp"))  # socket paths must be short
-    port = _free_port()
+    server = PostgresServer(programs, home, _free_port())
     try:
         if os.getuid() == 0:
             shutil.chown(home, "postgres")
-        _start(programs, home, port)
+        _run(programs / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        server.start()
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}"
+            yield server
         finally:
-            _run(programs / "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -56,22 +95,6 @@ def _programs() -> Path:
     if lacking:
         pytest.skip("; ".join(lacking))
     return found[-1].parent
-
-
-def _start(programs: Path, home: Path, port: int) -> None:
-    data = home / "data"
-    _run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = {
-        "port": port,
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": home,
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-        "shared_buffers": "32MB",
-    }
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    _run(programs / "pg_ctl", "-D", data, "-l", home / "log", "-o", options, "-w", "-t", "60", "start")
 
 
 def _run(program: Path, *arguments: object) -> None:

@@ -184,6 +184,56 @@ def test_libraries_report_round_by_round(tmp_path: Path, model: str, found: str)
     assert steps == list(range(steps[0], steps[0] + 4))
 
 
+XGBOOST = MODELS.replace("from lightgbm import LGBMClassifier, Dataset, early_stopping, train\n", "import xgboost\n")
+TORCH = """
+import steps
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+
+def fit(X, y, *, seed, report, depth=3):
+    inputs = torch.tensor(X.select("distance").to_numpy(), dtype=torch.float32) / 1000
+    wanted = torch.tensor(y.to_numpy(), dtype=torch.float32)[:, None]
+    layer = torch.nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(layer.parameters(), 0.1)
+    for epoch in range(1, 5):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(layer(inputs), wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        report(loss=loss, step=epoch)
+    return make_pipeline(steps.columns(), LogisticRegression()).fit(X, y)
+"""
+
+
+@pytest.mark.skipif(find_spec("xgboost") is None, reason="runs in make test-frameworks")
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ("xgboost.XGBClassifier(n_estimators=4).fit(X, y, eval_set=[(X, y)])", "validation_0.logloss"),
+        (
+            "data = xgboost.DMatrix(X, y); "
+            "xgboost.train({'objective': 'binary:logistic'}, data, 4, evals=[(data, 'held')])",
+            "held.logloss",
+        ),
+    ],
+)
+def test_xgboost_reports_round_by_round(tmp_path: Path, model: str, found: str) -> None:
+    project = toy(tmp_path / "toy", XGBOOST.format(model=model))
+    project.train()
+    assert [step for step, _ in series(project, found)] == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="runs in make test-frameworks")
+def test_a_loop_of_pytorch_reports_its_losses(tmp_path: Path) -> None:
+    project = toy(tmp_path / "toy", TORCH)
+    project.train()
+    steps, losses = zip(*series(project, "loss"), strict=True)
+    assert steps == (1, 2, 3, 4)
+    assert losses[3] < losses[0]
+
+
 def test_a_fit_with_nothing_to_report_reports_nothing(tmp_path: Path) -> None:
     project = toy(tmp_path / "toy", MODELS.format(model="LGBMClassifier(n_estimators=4).fit(X, y)"))
     project.train()

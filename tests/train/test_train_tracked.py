@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from services import tmpfs
+from services import restartable_postgres, tmpfs
 from train.test_train_run import waits_until
 
 from penstock.api import Project
@@ -164,6 +164,9 @@ def test_values_are_in_the_ledger_while_the_run_goes_on(project: Project) -> Non
         run.log_metric("loss", 1)
         assert waits_until(lambda: values(project, run.id, "loss") == [1])
         assert record(project, run.id).status == "running"
+        run.log_metric("loss", 2)
+        run.flush()
+        assert values(project, run.id, "loss") == [1, 2]
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -346,6 +349,29 @@ with project.train.run('lonely') as run:
     assert places(project) == []
 
 
+def test_a_server_that_is_away_for_a_while_gets_everything_later(tmp_path: Path) -> None:
+    with restartable_postgres() as server:
+        (tmp_path / "penstock.yaml").write_text(f"{YAML}ledger: {server.url}/postgres\n")
+        project = Project.open(tmp_path)
+        with project.train.run() as run:
+            run.log_metric("loss", 0)
+            run.flush()
+            server.stop()
+            run.log_series("loss", range(1, 100))
+            with pytest.raises(PenstockError):
+                run.flush()
+            server.start()
+        assert values(project, run.id, "loss") == list(range(100))
+        server.stop()
+        with pytest.warns(RuntimeWarning, match="no connection to PostgreSQL"), project.train.run("alone") as alone:
+            alone.log_metric("loss", 1)
+        server.start()
+        assert waits_until(lambda: places(project) == [])
+        assert record(project, alone.id).status == "finished"
+        assert values(project, alone.id, "loss") == [1]
+        project._workspace.ledger.close()
+
+
 def test_a_full_disk_delays_what_is_logged_and_loses_nothing(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "small", "2m") as small:
         (small / "penstock.yaml").write_text(f"{YAML}ledger: sqlite:///{tmp_path / 'ledger.db'}\n")
@@ -384,3 +410,21 @@ def test_where_nothing_can_be_written_no_run_starts(project: Project) -> None:
     (root_of(project) / ".penstock" / "runs").touch()
     with pytest.raises(PenstockError, match="no run can be started here: Not a directory"):
         project.train.run()
+
+
+def test_a_notebook_is_recorded_by_its_cells(project: Project) -> None:
+    pytest.importorskip("IPython", reason="IPython is not installed")
+    text = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.user_ns["project"] = project
+for cell in ("run = project.train.run()", "print(run.id)", "run.end()"):
+    shell.run_cell(cell, store_history=True).raise_error()
+"""
+    code, output, _ = ended(script(project, text))
+    assert code == 0
+    run = record(project, output.split()[0])
+    assert run.function == "notebook"
+    blob = project._workspace.store.read_json(run.code)["notebook.py"]
+    cells = project._workspace.store.read_bytes(blob).decode()
+    assert cells == "run = project.train.run()\n\n# %%\nprint(run.id)\n\n# %%\nrun.end()"

@@ -45,6 +45,7 @@ class TrackedRun:
         *,
         store: "Callable[[], Store]",
         find_data: "Callable[[str], Version]",
+        flush: "Callable[[TrackedRun], None]",
         end: End,
         params: Mapping[str, Any] = {},
     ) -> None:
@@ -54,6 +55,7 @@ class TrackedRun:
         self._process = os.getpid()
         self._store = store
         self._find_data = find_data
+        self._flush = flush
         self._end = end
         self._params = dict(params)
         self._ended = False
@@ -138,6 +140,14 @@ class TrackedRun:
         self.log_artifact(table_bytes(table), name)
 
     # --- its end ---
+
+    def flush(self) -> None:
+        """Wait until the ledger has everything that was logged until now; who looks at the run sees it.
+
+        PenstockError when the ledger does not take it: it is delivered later.
+        """
+        self._check_open()
+        self._flush(self)
 
     def end(self, status: str = "finished", *, error: BaseException | str | None = None) -> None:
         """End the run as `finished`, `failed` or `killed`, and say why; again does nothing.

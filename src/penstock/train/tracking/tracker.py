@@ -146,7 +146,13 @@ class Tracker:
             journal = Journal(place / f"{new_id()}{SUFFIX}", self._introduction)
             output = Output(place / "log") if log else None
         run = TrackedRun(
-            identifier, journal, store=self._store, find_data=self._find_data, end=self._end, params=params
+            identifier,
+            journal,
+            store=self._store,
+            find_data=self._find_data,
+            flush=self._flush,
+            end=self._end,
+            params=params,
         )
         return _Active(run, journal, owner, output)
 
@@ -169,6 +175,11 @@ class Tracker:
             self._active.append(active)
             if self._thread.ident is None:
                 self._thread.start()
+
+    def _flush(self, run: TrackedRun) -> None:
+        active = next(each for each in self._active if each.run is run)
+        active.journal.flush()
+        deliver(self._ledger(), active.journal.path.parent)
 
     def _end(self, run: TrackedRun, status: str, error: BaseException | str | None) -> None:
         active = next(each for each in self._active if each.run is run)
