@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from penstock.errors import Damaged
@@ -76,9 +78,16 @@ def commit_of(root: Path, digest: str, store: "Store") -> str | None:
 def _git(root: Path, *arguments: str) -> bytes | None:
     # A hook's GIT_DIR would point to another repository; fsmonitor is a program that the repository names.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
-    try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False)
-    except OSError:
+    program = which("git")
+    if program is None:
         return None
-    return done.stdout if done.returncode == 0 else None
+    command = [program, "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(root), *arguments]
+    # No pipe, and spawned, which needs none either (close_fds): a process that another thread forks meanwhile would
+    # hold its other end, and this would wait for that process.
+    with TemporaryFile() as output:
+        try:
+            code = subprocess.call(command, env=environment, stdout=output, stderr=subprocess.DEVNULL, close_fds=False)
+        except OSError:
+            return None
+        output.seek(0)
+        return output.read() if code == 0 else None
