@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from train.search_toy import WEIGHT, Desk, desk
 
+from penstock.engine import open_pool
 from penstock.errors import Conflict, UserCodeError
 from penstock.ledger import Artifact, Metric, MetricPoint, Run, Tag, hold_lease
+from penstock.project import Engine
 from penstock.train import reap
-from penstock.train.search import Aim, Choice, Found, Limit, Trial, read_search
+from penstock.train.search import Aim, Choice, Found, Limit, Trial, read_search, run_search
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +210,19 @@ def _running(here: Desk) -> int:
 def _until(holds: Callable[[], Any]) -> None:
     while not holds():
         time.sleep(0.005)
+
+
+def test_what_is_no_fault_of_a_trial_ends_the_search_and_no_trial_goes_on(tmp_path: Path) -> None:
+    here = desk(tmp_path)
+    plan = here.plan({**WEIGHT, "workers": 2})
+
+    def full(fold: object, scores: object) -> dict[str, float]:
+        raise OSError(28, "No space left on device")
+
+    with open_pool(Engine(workers=2)) as pool, pytest.raises(OSError, match="No space left"):
+        run_search(plan, here.ledger, here.store, pool, full, home=here.home)
+    assert {run.status for run in _runs(here)} == {"killed"}
+    assert list((here.home / "runs").iterdir()) == []
 
 
 def test_an_interrupted_search_leaves_no_trial_running(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ class _Searcher:
                     return ended
                 done, _ = wait(self._active, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda each: self._active[each].number):
-                    self._heard(future, self._active.pop(future))
+                    self._heard(future, self._active[future])
+                    del self._active[future]
         except BaseException:
             self._give_up()
             raise
