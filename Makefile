@@ -42,7 +42,7 @@ test-frameworks: setup ## models of XGBoost and PyTorch, in an environment of th
 
 test-ray: setup ## the engine on a Ray cluster of two nodes, in an environment of its own
 	test -x .venv-ray/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-ray
-	$(BIN)/uv pip install --quiet --python .venv-ray/bin/python --constraint requirements.lock --editable '.[ray]' --group dev
+	$(BIN)/uv pip install --quiet --python .venv-ray/bin/python --constraint requirements.lock --editable '.[ray,search]' --group dev
 	.venv-ray/bin/python -m pytest tests/engine/test_ray_pool.py tests/train/test_train_cluster.py
 
 test-mlflow: setup ## MLflow's own client, of two versions, each in an environment of its own

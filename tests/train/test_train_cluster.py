@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,22 @@ from typing import Any
 import psutil
 import pytest
 from engine.cluster import Cluster, cluster, eventually
+from train.search_toy import WEIGHT, desk
 from train.train_toy import Toy, toy
 
 from penstock.bundle import export, open_bundle
+from penstock.engine import open_pool
 from penstock.errors import UsageError, UserCodeError
 from penstock.ledger import Metric, Run, SealedBundle
+from penstock.project import Engine, Resources
 from penstock.signing import load_signer
 from penstock.store import Store
 from penstock.train import reap
 from penstock.train.cluster.asking import needed
+from penstock.train.cluster.folds import folds_in
 from penstock.train.cluster.node import train
 from penstock.train.recipe import Recipe
+from penstock.train.search import Found, Trial, run_search
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="runs in make test-ray")
 REPORTING = """
@@ -243,6 +250,41 @@ def test_a_node_that_is_killed_in_a_training_costs_time_only(
     ray_cluster.kill_node("larger")
     project.train()  # here
     assert newest(project).content_hash == run.content_hash
+
+
+@with_ray
+def test_a_search_finds_the_same_on_nodes_one_of_which_is_killed(
+    place: Path, ray_cluster: Cluster, engine: tuple[str, ...]
+) -> None:
+    here, there = desk(place / "search-here"), desk(place / "search-there")
+    settings = {**WEIGHT, "trials": 5, "workers": 1}
+    ray_cluster.start_node("brief", cpus=3, hide=place)
+    killer = threading.Thread(target=lambda: replaced_node(ray_cluster, place))
+
+    def kill_soon(trial: Trial, found: Found) -> None:
+        if trial.number == 0:
+            killer.start()
+
+    plan = replace(there.plan(settings), resources=Resources(cpus=3), fork=False)
+    with open_pool(Engine(kind="ray", address=ray_cluster.address)) as pool:
+        tasks = folds_in(pool, there.store)
+        found = run_search(plan, there.ledger, there.store, tasks, there.judge, home=there.home, on_trial=kill_soon)
+    killer.join()
+    ray_cluster.kill_node("longer")
+    expected = here.search(here.plan(settings))
+    assert [(t.number, t.status, t.choice, t.folds) for t in found.trials] == [
+        (t.number, t.status, t.choice, t.folds) for t in expected.trials
+    ]
+    with there.ledger.read() as reader:
+        logs = [there.store.read_bytes(run.log or "") for run in reader.find(Run)]
+    assert [log.count(b"fitting 160") for log in logs] == [3] * 5
+    assert list((there.home / "runs").iterdir()) == []
+
+
+def replaced_node(ray_cluster: Cluster, place: Path) -> None:
+    """A node joins, then another is killed."""
+    ray_cluster.start_node("longer", cpus=4, hide=place)
+    ray_cluster.kill_node("brief")
 
 
 SCRIPT = """

@@ -41,6 +41,7 @@ def search(
     called with the parameters of its space.
     """
     from penstock.train import reap
+    from penstock.train.cluster.folds import folds_in
     from penstock.train.search.study import load_optuna
     from penstock.validate import aim_of, judge_of
 
@@ -65,9 +66,8 @@ def search(
         fork=project.config.engine.kind == "local",
     )
     with open_pool(project.config.engine) as pool:
-        return run_search(
-            plan, ledger, store, pool, judge_of(project, aim, target, labels), home=project.home, on_trial=on_trial
-        )
+        judge = judge_of(project, aim, target, labels)
+        return run_search(plan, ledger, store, folds_in(pool, store), judge, home=project.home, on_trial=on_trial)
 
 
 def _sections(project: ProjectFile) -> tuple[Train, Search]:

@@ -203,13 +203,22 @@ class _Printed:
 
 def needed(store: "Store", recipe: Recipe) -> Iterator[str]:
     """Every blob that a training reads."""
+    tables = recipe.tables
+    yield from needed_by_fit(store, recipe)
+    for commit in (tables.holdout, store.manifest(tables.train).notes["examples"], *tables.views.values()):
+        yield from _table(store, commit)
+
+
+def needed_by_fit(store: "Store", recipe: Recipe) -> Iterator[str]:
+    """The blobs of these that fit sees: the sources, and the rows to learn from."""
     yield recipe.code
     yield from store.read_json(recipe.code).values()
-    tables = recipe.tables
-    examples = store.manifest(tables.train).notes["examples"]
-    for commit in (tables.train, tables.holdout, examples, *tables.views.values()):
-        yield commit
-        yield from (digest for digest, _ in store.manifest(commit).blobs())
+    yield from _table(store, recipe.tables.train)
+
+
+def _table(store: "Store", commit: str) -> Iterator[str]:
+    yield commit
+    yield from (digest for digest, _ in store.manifest(commit).blobs())
 
 
 def _signed(trained: Trained, store: "Store", signing_key: Path) -> Trained:

@@ -47,7 +47,7 @@ def train(argument: Mapping[str, Any]) -> Iterator[Message]:
     ("trained", facts)           the end
     """
     place = Path(argument["place"])
-    if _sees(place, argument["token"]):
+    if sees(place, argument["token"]):
         yield ("node", platform.node())
         yield from _work(argument, Store.open(Path(argument["store"])), place, sends=False)
         return
@@ -58,7 +58,7 @@ def train(argument: Mapping[str, Any]) -> Iterator[Message]:
         yield ("lacking", unsent)
         return
     for digest in lacking:
-        _fetch(store, digest, argument["handles"][digest])
+        fetch(store, digest, argument["handles"][digest])
     yield ("node", platform.node())
     own = home / "runs" / new_id()
     try:
@@ -75,14 +75,16 @@ def node_home() -> Path:
     return Path(cache) / "penstock" / "node"
 
 
-def _sees(place: Path, token: str) -> bool:
+def sees(place: Path, token: str) -> bool:
+    """Whether this node sees the disk of whoever asks."""
     try:
         return (place / TOKEN).read_text() == token
     except OSError:
         return False
 
 
-def _fetch(store: Store, digest: str, handles: Sequence[Any]) -> None:
+def fetch(store: Store, digest: str, handles: Sequence[Any]) -> None:
+    """Keep a blob that was sent. Damaged when it is another."""
     pieces = (take(handle) for handle in handles)
     store.blobs.receive(digest, pieces, source="sent by the driver", hint="penstock data verify, there")
 
