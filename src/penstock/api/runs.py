@@ -1,27 +1,15 @@
 """Runs under the name of their step: `project.train.runs("metrics.roc_auc > 0.7").frame()`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.api.step import StepApi
 from penstock.errors import UsageError
-from penstock.ledger import Artifact, Evaluation, Metric, Param, Run, Tag
+from penstock.ledger import Tag
 
 if TYPE_CHECKING:
-    from penstock.train.runs import Ranking, RunComparison, RunTable
-
-
-@dataclass(frozen=True)
-class RunDetails:
-    """A run with everything recorded about it."""
-
-    run: Run
-    params: tuple[Param, ...]
-    metrics: tuple[Metric, ...]
-    tags: tuple[Tag, ...]
-    artifacts: tuple[Artifact, ...]
-    evaluations: tuple[Evaluation, ...]
+    from penstock.report import Document
+    from penstock.train.runs import Ranking, RunComparison, RunDetails, RunTable
 
 
 class RunsApi(StepApi):
@@ -47,20 +35,20 @@ class RunsApi(StepApi):
                 reader, where, sort=sort, columns=columns, favourites=self._favourites(), limit=limit, offset=offset
             )
 
-    def show(self, run: str) -> RunDetails:
+    def show(self, run: str) -> "RunDetails":
         """One run by number or id, whole."""
         from penstock.train import find_run
+        from penstock.train.runs import run_details
 
         with self._work.ledger.read() as reader:
-            found = find_run(reader, run)
-            return RunDetails(
-                found,
-                tuple(reader.find(Param, run=found.id, order_by="name")),
-                tuple(reader.find(Metric, run=found.id, order_by="name")),
-                tuple(reader.find(Tag, run=found.id, order_by="name")),
-                tuple(reader.find(Artifact, run=found.id, order_by="name")),
-                tuple(reader.find(Evaluation, bundle=found.bundle, order_by="at")) if found.bundle else (),
-            )
+            return run_details(reader, find_run(reader, run))
+
+    def report(self, where: str = "", *, sort: str = "", columns: str = "", limit: int | None = 50) -> "Document":
+        """The runs that fit as a page: a table, a line for each across its parameters, curves of the first ten."""
+        from penstock.train.runs import runs_report
+
+        with self._work.ledger.read() as reader:
+            return runs_report(reader, where, sort=sort, columns=columns, favourites=self._favourites(), limit=limit)
 
     def compare(self, *runs: str) -> "RunComparison":
         """Runs side by side, by number or id: parameters, data, code, environment, metrics, slices, curves.

@@ -236,7 +236,13 @@ def table(columns: list[str], rows: list[list[object]], *, title: str = "", empt
     from penstock.report import cell
 
     sheet = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+        show_header=any(columns),
     )
     for name in columns:
         sheet.add_column(name, overflow="fold")

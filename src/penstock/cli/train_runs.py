@@ -1,6 +1,6 @@
 """`penstock train runs` and its neighbours: what is asked of runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,13 +25,16 @@ from penstock.errors import UsageError
 
 if TYPE_CHECKING:
     from penstock.report import Document
-    from penstock.train.runs import Ranking, RunComparison, RunTable
+    from penstock.train.runs import Ranking, RunComparison, RunDetails, RunTable
 
 app = typer.Typer()
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's number, or the beginning of its id.")]
 Filter = Annotated[str, typer.Argument(metavar="[FILTER]", help="Such as: metrics.roc_auc > 0.7 and params.depth <= 6")]
 Sort = Annotated[str, typer.Option("--sort", "-s", help="A field, falling with `-` in front or ` desc` behind.")]
+Columns = Annotated[
+    str, typer.Option("--columns", "-c", help="Fields: number,params.depth,metrics.*; what matters otherwise.")
+]
 _NAMES = {"number": "run", "started": "started (UTC)", "finished": "finished (UTC)", "duration": "seconds"}
 
 
@@ -39,9 +42,7 @@ _NAMES = {"number": "run", "started": "started (UTC)", "finished": "finished (UT
 def runs(
     condition: Filter = "",
     sort: Sort = "",
-    columns: Annotated[
-        str, typer.Option("--columns", "-c", help="Fields: number,params.depth,metrics.*; what matters by itself.")
-    ] = "",
+    columns: Columns = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="How many to pass over.")] = 0,
     where: Where = HERE,
@@ -91,57 +92,44 @@ def _shown(name: str, value: Any) -> object:
 
 
 @app.command()
-def show(run: RunName, where: Where = HERE, environment: Environment = None, as_json: AsJson = False) -> None:
-    """Everything recorded about a run.
+def show(
+    run: RunName, output: Output = None, where: Where = HERE, environment: Environment = None, as_json: AsJson = False
+) -> None:
+    """Everything recorded about a run. Curves are drawn in a page.
 
     Example: penstock train show 3
     """
-    answer(lambda: project_at(where, environment).train.show(run), _details, as_json)
+    from penstock.train.runs import run_page
+
+    def found() -> "RunDetails":
+        result = project_at(where, environment).train.show(run)
+        if output:
+            written(run_page(result), output)
+        return result
+
+    answer(found, lambda result: _page(run_page(result), output), as_json)
 
 
-def _details(found: Any) -> None:
-    """Everything about a run."""
-    one = found.run
-    typer.secho(f"run {one.number}  {one.status}", bold=True, nl=False)
-    say(f"  {one.id}")
-    code = (
-        f"commit {one.git_commit}" + (" with an uncommitted patch" if one.patch else "")
-        if one.git_commit
-        else "not in Git"
-    )
-    for name, value in (
-        ("function", one.function), ("code", f"{short(one.code)}, {code}"), ("seed", one.seed),
-        ("started", when(one.started_at)),
-        ("seconds", _seconds(one)), ("bundle", short(one.bundle or "")), ("content", short(one.content_hash or "")),
-        ("probe", short(one.probe_hash or "")), ("environment", short(one.environment)), ("error", one.error or ""),
-    ):  # fmt: skip
-        say(f"  {name:<12} {value}") if value != "" else None
-    for title, pairs in (
-        ("data", one.data.items()), ("features", one.features.items()),
-        ("params", [(p.name, p.value) for p in found.params]),
-        ("tags", [(tag.name, tag.value) for tag in found.tags]),
-        ("metrics", [(m.name, f"{m.value:g}") for m in found.metrics]),
-        ("host", _host(one.host)),
-    ):  # fmt: skip
-        for name, value in pairs:
-            shown = short(str(value)) if title in ("data", "features") else value
-            say(f"  {title:<12} {name} = {shown}")
-    for evaluation in found.evaluations:
-        say(f"  {'judged':<12} {evaluation.verdict}, {when(evaluation.at)}")
+@app.command()
+def report(
+    condition: Filter = "",
+    sort: Sort = "",
+    columns: Columns = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 50,
+    output: Output = None,
+    where: Where = HERE,
+    environment: Environment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Many runs in one page: a table, a line for each across parameters and metrics, the curves of the first ten.
 
+    Example: penstock train report "experiment = 'search'" --sort -metrics.roc_auc -o runs.html
+    """
 
-def _host(host: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Of where it ran, what a person asks for."""
-    yield "name", host.get("name", "")
-    if "node" in host:  # the rest is of the machine that asked for it
-        yield "trained on", host["node"]
-    yield "kernel", host.get("kernel", "")
-    yield "cpus", host.get("cpus", "")
-    yield "memory", f"{host.get('memory', 0) / 2**30:.1f} GiB"
+    def made() -> "Document":
+        return project_at(where, environment).train.report(condition, sort=sort, columns=columns, limit=limit)
 
-
-def _seconds(run: Any) -> str:
-    return f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else ""
+    answer(lambda: written(made(), output), lambda document: _page(document, output), as_json)
 
 
 @app.command()
