@@ -75,6 +75,7 @@ CALLS = {
     "status": "",
     "trace": "{prediction}",
     "train compare": "1 1",
+    "train report": "",
     "train leaderboard": "",
     "train tag": "1 team=core",
     "train runs": "",

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from train.train_environments import environment, index, only, run_in, wheel
 from train.train_runs import add_run
-from train.train_toy import MODEL, STEPS, Toy, examples, opened, toy
+from train.train_toy import MODEL, STEPS, YAML, Toy, examples, opened, toy
 
 from penstock.data import training_set
 from penstock.errors import UsageError
@@ -93,6 +93,18 @@ def test_one_row_of_the_data(project: Toy) -> None:
     assert inputs(found) == {"rows": (project.commit, commit)}
     ((told,),) = found.changes
     assert told.startswith("rows: 1 row added, 1 row removed (penstock data diff rows@")
+
+
+def test_the_columns_of_requests(project: Toy) -> None:
+    (project.root / "penstock.yaml").write_text(
+        YAML.replace("request: [distance, wind, carrier]", "request: [wind, carrier]")
+    )
+    (project.root / "steps.py").write_text(STEPS.replace('["distance", "wind"]', '["wind"]'))
+    narrow = opened(project.root)
+    narrow.train()
+    assert {name: both for name, both in inputs(compared(project)).items() if name.startswith("feature ")} == {
+        "feature distance": ("Float64", None)
+    }
 
 
 def test_a_run_that_failed_is_compared_by_what_it_has(project: Toy) -> None:

@@ -69,6 +69,7 @@ class RunComparison:
     facts         the function, seed, threads, code, ... of each
     params, tags, metrics
     data          dataset -> the commits that were read
+    features      columns of requests and vectors, settings and digests of views
     holdout       commits of the rows that each was judged on: numbers of `slices` compare where these are one
     slices        "carrier = UA: roc_auc" -> the judged number of each
     changes       for each run but the first: how its data are not those of the first, in words
@@ -106,7 +107,7 @@ def compare_runs(reader: "Reader", store: "Store", runs: Sequence[Run]) -> RunCo
         params=_rows([{each.name: plain(each) for each in params[run.id]} for run in runs]),
         tags=_rows([{each.name: each.value for each in tags[run.id]} for run in runs]),
         data=_rows([run.data for run in runs]),
-        features=_rows([run.features for run in runs]),
+        features=_rows([dict(_features(run, recipe)) for run, recipe in zip(runs, recipes, strict=True)]),
         metrics=_rows([{each.name: each.value for each in metrics[run.id]} for run in runs]),
         holdout=Row("holdout", tuple(each.evaluation.data if each else None for each in each_judged)),
         slices=_rows([dict(_slices(each)) if each else {} for each in each_judged]),
@@ -128,6 +129,17 @@ def _rows(columns: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     """A row for every name that one of the mappings has."""
     names = sorted({name for column in columns for name in column})
     return tuple(Row(name, tuple(column.get(name) for column in columns)) for name in names)
+
+
+def _features(run: Run, recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Columns of requests and vectors, the settings of views, and a digest of each view's code and settings."""
+    yield from run.features.items()
+    told = recipe.get("features", {})
+    for kind, part in (("request", "request"), ("feature", "outputs")):
+        yield from ((f"{kind} {name}", type_) for name, type_ in told.get(part, ()))
+    yield from ((f"data.{name}", told.get(name)) for name in ("key", "time") if told)
+    for view in told.get("views", ()):
+        yield from ((f"{view['name']} {name}", value) for name, value in view.items() if name not in ("name", "code"))
 
 
 def _slices(judgement: Judged) -> Iterator[tuple[str, float | None]]:

@@ -41,8 +41,9 @@ def runs_report(
 def _blocks(
     reader: "Reader", found: RunTable, where: str, wanted: Sequence[str]
 ) -> Iterator[Heading | Text | Table | Plot]:
-    fit = f" that fit {where}" if where else ""
-    yield Text(f"{len(found):,} runs{fit}{', and there are more' if found.more else ''}.", note=True)
+    fit = f" for the filter {where}" if where else ""
+    number = f"{len(found):,} run" + ("" if len(found) == 1 else "s")
+    yield Text(f"{number}{fit}{', and there are more' if found.more else ''}.", note=True)
     if len(found) == 0:
         return
     yield Table(found.columns, [[_shown(name, value) for name, value in each.items()] for each in found.to_dicts()])
