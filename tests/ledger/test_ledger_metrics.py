@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.ledger import Ledger, Metric, MetricPoint, Point, Run, add_points, utc_now
+from penstock.ledger import Ledger, Metric, MetricPoint, Point, Run, add_points, curve, utc_now
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -82,3 +82,13 @@ def test_batches_and_one_go_give_the_same_summary(tmp_path_factory, batches):
     ledger.close()
     assert len(summaries) == 2 * bool(values)
     assert len(set(summaries)) <= 1
+
+
+def test_a_curve_has_evenly_chosen_values_and_the_last(ledger):
+    with ledger.write() as transaction:
+        start(transaction)
+        add_points(transaction, "r", points(*map(float, range(10))))
+    with ledger.read() as reader:
+        (metric,) = reader.find(Metric, name="loss")
+        drawn = {most: [point.step for point in curve(reader, metric, most=most)] for most in (3, 5, 10, 500)}
+    assert drawn == {3: [0, 4, 8, 9], 5: [0, 2, 4, 6, 8, 9], 10: [*range(10)], 500: [*range(10)]}
