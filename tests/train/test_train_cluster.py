@@ -161,6 +161,16 @@ def test_more_than_the_machine_has_is_refused_before_anything_is_recorded(local:
     assert newest(local) == before
 
 
+def test_a_training_sees_the_gpus_that_it_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7,8")
+    code = "import os\n\n\ndef fit(X, y, *, seed, depth):\n    raise ValueError(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+    project = toy(tmp_path / "toy", code)
+    for count, seen in ((0, "5,7,8"), (2, "5,7")):
+        with pytest.raises(UserCodeError) as caught:
+            project.train(sets=(f"train.resources.gpus={count}",))
+        assert caught.value.what.endswith(f"ValueError: {seen}")
+
+
 # --- with one ------------------------------------------------------------------------------------
 
 

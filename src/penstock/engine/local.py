@@ -67,18 +67,24 @@ class LocalPool(Pool):
                 hint="ask for less in `resources`, or take an engine with larger machines",
             )
 
-    def _run(self, function: str, argument: Mapping[str, Any], wanted: Resources) -> Any:
-        call = resolve(function)
+    @contextmanager
+    def hold(self, wanted: Resources) -> Iterator[None]:
+        """Hold resources in the block, as a task does: for what whoever calls does itself."""
         with self._claim(wanted) as variables:
             token = _RUNNING.set(Running(self._stop, variables))
             try:
-                return call(argument)
+                yield
             finally:
                 _RUNNING.reset(token)
 
+    def _run(self, function: str, argument: Mapping[str, Any], wanted: Resources) -> Any:
+        call = resolve(function)
+        with self.hold(wanted):
+            return call(argument)
+
     @contextmanager
     def _claim(self, wanted: Resources) -> Iterator[dict[str, str]]:
-        """Hold the resources in the block; the variables that show the task its GPUs."""
+        """Hold the resources in the block; the variables that show the task its GPUs, if it asks for any."""
         # In turn: small tasks would keep a large one waiting for ever.
         with self._turn, self._changed:
             self._changed.wait_for(lambda: self._stop.is_set() or self._fits(wanted))
@@ -87,7 +93,7 @@ class LocalPool(Pool):
             gpus = [self._gpus.pop(0) for _ in range(wanted.gpus)]
             self._move(wanted, -1)
         try:
-            yield {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if self._machine.gpus else {}
+            yield {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
         finally:
             with self._changed:
                 self._gpus.extend(gpus)

@@ -63,7 +63,7 @@ def search(
         first=space.present(train),
         inputs=_identity(project, space, made),
         resources=train.resources,
-        fork=project.config.engine.kind == "local",
+        fork=project.config.engine.kind == "local" and not train.resources.gpus,  # which are told by a variable
     )
     with open_pool(project.config.engine) as pool:
         judge = judge_of(project, aim, target, labels)

@@ -45,7 +45,7 @@ class Resources(Section):
     """What a task holds while it runs. It says nothing about the result, so it decides nothing about the cache."""
 
     cpus: int | None = Field(default=None, ge=1)  # of one machine; by default as many as `train.threads`
-    gpus: int = Field(default=0, ge=0)  # whole ones, of one machine; the task sees these and no others
+    gpus: int = Field(default=0, ge=0)  # whole ones, of one machine; a task that asks for some sees these and no others
     memory: Size | None = None  # 4GB: kept free of other tasks, not enforced
 
 

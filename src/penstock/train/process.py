@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from penstock.engine import current
 from penstock.train.determinism import VARIABLES
 from penstock.train.environment.capture import THREAD_VARIABLES, host
 
@@ -72,7 +73,7 @@ def run_child(
         child = subprocess.Popen(
             command,
             cwd=directory,
-            env=child_variables(threads, python_path="" if python else None),
+            env={**child_variables(threads, python_path="" if python else None), **current().variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -6,12 +6,13 @@ training begins again on another: the same recipe gives the same model.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.engine import open_pool
+from penstock.engine.local import LocalPool
 from penstock.engine.pool import Distant, Lost, Pool
 from penstock.errors import Killed
 from penstock.ids import new_id
@@ -46,7 +47,8 @@ def room_for(engine: Engine, wanted: Resources, *, threads: int) -> Iterator[Roo
         cpus = wanted.cpus or (threads if isinstance(pool, Distant) else None)
         resources = wanted.model_copy(update={"cpus": cpus})
         pool.check(resources)
-        yield Room(pool, resources)
+        with pool.hold(resources) if isinstance(pool, LocalPool) else nullcontext():
+            yield Room(pool, resources)
 
 
 def launch_in(
