@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.project import Search
 from penstock.train.search.found import Found
-from penstock.train.search.study import load_optuna
+from penstock.train.search.study import DIRECTIONS, load_optuna
 from penstock.train.search.trials import Trial
 
 Picture = dict[str, Any]
@@ -85,7 +85,7 @@ def importances(found: Found) -> Mapping[str, float]:
     space = Space.recorded(Search.model_validate(found.settings), found.algorithms, found.feature_sets)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = optuna.create_study(direction={"minimise": "minimize", "maximise": "maximize"}[found.aim.goal])
+        study = optuna.create_study(direction=DIRECTIONS[found.aim.goal])
         for trial in done:
             if drawn := space.drawn(trial.choice):
                 values, distributions = drawn

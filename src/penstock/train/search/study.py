@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 20  # to get something new out of a sampler, before the combinations are gone through
 LARGEST = 100_000  # combinations that are gone through
 STARTUP = 10  # trials at random before TPE has something to go by, as Optuna has it
-_DIRECTIONS = {"minimise": "minimize", "maximise": "maximize"}
+DIRECTIONS = {"minimise": "minimize", "maximise": "maximize"}
 
 
 class Study:
@@ -39,9 +39,7 @@ class Study:
         self._seen: set[str] = set()
         self._open: dict[int, optuna.Trial] = {}
         with _quiet():
-            self._study: optuna.Study = self._optuna.create_study(
-                direction=_DIRECTIONS[aim.goal], pruner=self._pruner()
-            )
+            self._study: optuna.Study = self._optuna.create_study(direction=DIRECTIONS[aim.goal], pruner=self._pruner())
 
     def add(self, trials: Iterable[Trial]) -> None:
         """Trials of the past. One that is not in the space any more is not learned from."""
@@ -80,11 +78,6 @@ class Study:
             for name, excess in self._excess(metrics):
                 trial.set_constraint(name, excess)
             self._study.tell(trial, metrics[self._aim.metric], state=state)
-
-    @property
-    def study(self) -> "optuna.Study":
-        """Optuna's own, to draw from."""
-        return self._study
 
     def _asked(self, number: int, attempt: int, told: Choice | None) -> Choice | None:
         """One question to the sampler, or the answer `told` beforehand; None when that was tried already."""
@@ -167,7 +160,6 @@ class Study:
             distributions=distributions,
             intermediate_values=steps,
             constraints=dict(self._excess(known)) if trial.status == "finished" else None,
-            user_attrs={"number": trial.number},
         )
 
 
