@@ -5,7 +5,7 @@ FRAMEWORKS := tests/bundle/test_bundle_xgboost_format.py tests/bundle/test_bundl
 # A machine may forbid bytecode; a command-line tool that starts in a blink needs it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-mlflow test-slow test-iceberg test-frameworks test-ray test-peers lint types layers check docs bench lock clean
+.PHONY: help setup demo test test-mlflow test-slow test-iceberg test-frameworks test-ray test-image test-peers lint types layers check docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,11 @@ test-mlflow: setup ## MLflow's own client, of two versions, each in an environme
 		$(BIN)/python -m pip --quiet --python $$place/bin/python install mlflow==$$version lightgbm torch==2.13.0 lightning || exit 1; \
 	done
 	$(BIN)/python -m pytest tests/mlflow/test_mlflow_clients.py
+
+test-image: setup ## images really built and run: buildah, podman, runc and mmdebstrap from Debian, as root
+	test -x .venv-image/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-image
+	$(BIN)/uv pip install --quiet --python .venv-image/bin/python --constraint requirements.lock --constraint requirements-uv.lock --editable . uv
+	$(BIN)/python -m pytest tests/train/test_train_image.py -m image
 
 test-peers: setup ## Evidently and NannyML as oracles, in environments of their own
 	$(BIN)/python -m pytest tests/stats/test_peers.py -m peers -o pythonpath="src tests benchmarks"

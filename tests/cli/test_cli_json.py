@@ -79,6 +79,7 @@ CALLS = {
     "train leaderboard": "",
     "train tag": "1 team=core",
     "train runs": "",
+    "train image": "--containerfile-only",
     "train search": "--set train.search.space.C.min=0.5 --set train.search.space.C.max=1.0 --set train.search.trials=1",
     "train show": "1",
     "validate card": "",

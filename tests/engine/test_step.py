@@ -42,6 +42,20 @@ def test_why_names_what_changed(ledger: Ledger) -> None:
     assert changed.why == "params.depth removed, params.rate added"
 
 
+def test_many_changes_of_one_input_are_counted(ledger: Ledger) -> None:
+    calls: list[str] = []
+    run_step(ledger, counting(calls, seed=1, libraries={f"lib{i}": "1.0" for i in range(30)}))
+    again = run_step(ledger, counting(calls, seed=2, libraries={"image": "churn"}))
+    assert again.why == "libraries: 31 changes, seed 1 → 2"
+
+
+def test_why_is_told_against_what_was_the_most_alike(ledger: Ledger) -> None:
+    calls: list[str] = []
+    for params in ({"a": 1, "b": 1}, {"a": 2, "b": 2}):
+        run_step(ledger, counting(calls, params=params))
+    assert run_step(ledger, counting(calls, params={"a": 1, "b": 3})).why == "params.b 1 → 3"
+
+
 def test_going_back_finds_the_old_result(ledger: Ledger) -> None:
     calls: list[str] = []
     outcomes = [run_step(ledger, counting(calls, data=data)) for data in "aba"]

@@ -55,6 +55,10 @@ def test_a_sound_project_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("over", "expected"),
     [
+        (
+            {"train": {"image": "x:1"}, "engine": {"kind": "ray"}},
+            "train.image: `engine: ray` starts no container: start its nodes in the image",
+        ),
         ({"data": {"examples": "flight"}}, "data.examples: unknown dataset 'flight' (did you mean 'flights'?)"),
         (transforms(a="wether"), "data.transforms.a.from: unknown dataset 'wether' (did you mean 'weather'?)"),
         (transforms(flights="weather"), "data.transforms.flights: a dataset is named 'flights' already"),

@@ -1,6 +1,6 @@
 """What belongs to one step, under the step's name: `project.data.history("flights")`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from penstock.objective import Agreement
     from penstock.project import ProjectFile
     from penstock.report import Document
+    from penstock.train.image.build import Image
 
 
 ALERT_STATES = ("firing", "resolved")
@@ -78,6 +79,31 @@ class TrainStep(RunsApi, SearchApi, TrackingApi):
         from penstock.api.mlflow import MlflowApi
 
         return MlflowApi(self._work)
+
+    def image(
+        self,
+        run: str | None = None,
+        *,
+        tag: str | None = None,
+        base: str | None = None,
+        tool: str | None = None,
+        only_containerfile: bool = False,
+        progress: "Callable[[str], None] | None" = None,
+    ) -> "Image":
+        """Build an image with the environment of a run, of the newest one if none is named; see `make_image`."""
+        from penstock.train.image.build import make_image
+
+        return make_image(
+            self._work.project,
+            self._work.ledger,
+            self._work.store,
+            run,
+            tag=tag,
+            base=base,
+            tool=tool,
+            only_containerfile=only_containerfile,
+            progress=progress,
+        )
 
     def log(self, run: str) -> str:
         """What the run printed."""

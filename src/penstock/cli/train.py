@@ -2,7 +2,7 @@
 
 import typer
 
-from penstock.cli import train_mlflow, train_runs, train_search
+from penstock.cli import train_image, train_mlflow, train_runs, train_search
 from penstock.cli.shell import HERE, Environment, Where, answer, group, project_at
 from penstock.cli.train_runs import RunName
 
@@ -10,6 +10,7 @@ app = group("train", "Step 3: runs.")
 app.add_typer(train_runs.app)
 app.add_typer(train_mlflow.app)
 app.add_typer(train_search.app)
+app.add_typer(train_image.app)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What is not the same in the inputs of two executions of a step, and which one was the closest."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from penstock.digest import canonical_json
@@ -8,6 +9,7 @@ from penstock.ledger import Execution, Reader
 
 ABSENT: Final = "ABSENT\0"  # in the place of a value that one side does not have
 _RECENT = 20
+_MANY = 8
 
 
 class Change(NamedTuple):
@@ -52,6 +54,15 @@ def changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[Cha
                 yield Change(inner, before.get(name, ABSENT), after.get(name, ABSENT))
     elif canonical_json(before) != canonical_json(after):
         yield Change(path, before, after)
+
+
+def summary(found: Iterable[Change]) -> list[str]:
+    """One text per change, and one for many of the same input: `environment: 106 changes`."""
+    told: list[str] = []
+    for name, alike in groupby(found, key=lambda change: change.path[:1]):
+        texts = [str(each) for each in alike]
+        told += texts if len(texts) <= _MANY else [f"{'.'.join(name)}: {len(texts)} changes"]
+    return told
 
 
 def closest(executions: Iterable[Execution], inputs: Mapping[str, Any]) -> Execution | None:

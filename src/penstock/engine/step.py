@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from penstock.digest import digest_value
-from penstock.engine.changes import changes, closest, recent
+from penstock.engine.changes import changes, closest, recent, summary
 from penstock.errors import Conflict
 from penstock.ledger import Execution, Ledger, hold_lease, utc_now
 
@@ -93,5 +93,5 @@ def _why(ledger: Ledger, step: Step) -> str:
         before = closest(recent(reader, step.name), step.inputs)
     if before is None:
         return "first run"
-    changed = [str(each) for each in changes(before.inputs, step.inputs)]
+    changed = summary(changes(before.inputs, step.inputs))
     return ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 Json = Mapping[str, Any]
 
 KINDS = (
-    "data", "code", "environment", "objective", "signoff", "run", "bundle", "model",
+    "data", "code", "environment", "image", "objective", "signoff", "run", "bundle", "model",
     "evaluation", "approval", "deployment", "prediction", "window", "alert", "action",
 )  # fmt: skip
 

@@ -106,7 +106,7 @@ def train_inputs(project: ProjectFile, training_set: str) -> dict[str, Any]:
         "threads": train.threads,
         "deterministic": train.deterministic,
         "costs": config.objective.model_dump(mode="json")["costs"] if config.objective else None,
-        "environment": installed(),
+        "environment": installed() if train.image is None else image(train.image),
     }
 
 
@@ -146,6 +146,13 @@ def rival(reader: Reader, model: str, bundle: str) -> str | None:
         return champion.bundle if champion else None
     judged = reader.find(Evaluation, id=champion.evaluation)
     return judged[0].champion if judged else None
+
+
+def image(name: str) -> dict[str, str]:
+    """The image that is trained in, by its id: it says all of the environment."""
+    from penstock.train import find_image
+
+    return {"image": find_image(name)}
 
 
 def examples_of(project: ProjectFile) -> str:

@@ -78,6 +78,8 @@ class Reasons:
                 yield _arrow(role, map(self._version, sides))
             case (_, "data", dataset):
                 yield _arrow(dataset, map(self._version, sides))
+            case ("train", "environment", _) if {"image"} & {*before.inputs["environment"], *inputs["environment"]}:
+                yield _arrow("trained in", (_place(side["environment"]) for side in (before.inputs, inputs)))
             case ("train", "environment", *library):
                 yield _plain(change._replace(path=tuple(library)))
             case ("train", "training_set"):
@@ -172,6 +174,11 @@ def _file(name: str, change: Change) -> str:
     if then["size"] != now["size"]:
         return f"{name} {then['size']:,} → {now['size']:,} bytes"
     return f"{name} {short(then['digest'])} → {short(now['digest']) or 'not read yet'}, of the same size"
+
+
+def _place(environment: Mapping[str, str]) -> str:
+    image = environment.get("image")
+    return f"image {short(image)}" if image else "the environment at hand"
 
 
 def _plain(change: Change) -> str:

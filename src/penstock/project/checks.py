@@ -73,6 +73,12 @@ def features_read_known_data(config: Config) -> Iterator[Finding]:
             yield path, "needs `data.time`: rows are joined as of the time the prediction is asked for"
 
 
+def images_run_here(config: Config) -> Iterator[Finding]:
+    """A container is started on this machine; a node of a cluster is started in the image itself."""
+    if config.train and config.train.image and config.engine.kind != "local":
+        yield ("train", "image"), f"`engine: {config.engine.kind}` starts no container: start its nodes in the image"
+
+
 def examples_exist(config: Config) -> Iterator[Finding]:
     """`data.examples` is a dataset or a transform."""
     examples = config.data.examples
@@ -193,6 +199,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     transforms_read_known_data,
     transforms_have_no_circle,
     features_read_known_data,
+    images_run_here,
     examples_exist,
     request_names_key_and_time,
     training_has_what_it_needs,

@@ -121,6 +121,7 @@ class Train(Section):
     seed: Seed = 7  # given to the function, and to Python, NumPy and the libraries before it
     threads: int = Field(default=2, ge=1)  # recorded: some libraries sum in another order with another count
     deterministic: bool = True  # PyTorch and LightGBM are told to compute in one order, which may take longer
+    image: str | None = Field(default=None, pattern=r"^[^\s-]\S*$")  # NAME:TAG to train in: penstock train image
     holdout: Annotated[
         str,
         Field(

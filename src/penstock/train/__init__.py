@@ -11,6 +11,7 @@ libraries are loaded; two models from one recipe can differ by it alone, and `re
 """
 
 from penstock.train.code import commit_of, keep
+from penstock.train.containers.tool import find_image
 from penstock.train.recipe import Recipe, Tables
 from penstock.train.reproduction.reproduce import TOLERANCE, Place, Reproduction, reproduce
 from penstock.train.run import RunResult, check_training, find_run, reap, train
@@ -24,6 +25,7 @@ __all__ = [
     "Tables",
     "check_training",
     "commit_of",
+    "find_image",
     "find_run",
     "keep",
     "reap",

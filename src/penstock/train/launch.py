@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock import errors
 from penstock.errors import Killed, PenstockError
+from penstock.ids import new_id
 from penstock.train.code import unpack
-from penstock.train.process import Progress, Watch, run_child, signal_name
+from penstock.train.containers.container import NOT_STARTED, Container, process_code
+from penstock.train.process import OUTSIDE, Progress, Watch, run_child, signal_name
 from penstock.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -71,8 +73,9 @@ def launch(
     progress: Progress | None = None,
     watch: Watch | None = None,
     python: Path | None = None,
+    image: str | None = None,
 ) -> Trained:
-    """Train in a fresh process of this machine in `place`, with the `python` of another environment if one is given.
+    """Train in a fresh process of this machine in `place`: with the `python` of another environment, or in an `image`.
 
     `watch` is called again and again until the process has ended; what it raises ends the process.
     Raises what went wrong in the process: UserCodeError when fit raised, FunctionError when it cannot be
@@ -84,7 +87,7 @@ def launch(
     job = Job(
         recipe=recipe,
         run=run,
-        parent=os.getpid(),
+        parent=OUTSIDE if image else os.getpid(),
         store=str(store.blobs.root.resolve()),
         output=str(output.blobs.root.resolve()),
         signing_key=str(signing_key.resolve()),
@@ -93,6 +96,7 @@ def launch(
         journal=str((place / JOURNAL).resolve()),
     )
     write_job(place / "job.json", job)
+    container = _container(image, run, job, place) if image else None
     exit_code = run_child(
         "penstock.train.worker",
         (place / "job.json").resolve(),
@@ -102,8 +106,27 @@ def launch(
         progress=progress,
         watch=watch,
         python=python,
+        container=container,
     )
-    return _answer(exit_code, place / "report.json")
+    return _answered_from(container, exit_code, place) if container else _answer(exit_code, place / "report.json")
+
+
+def _container(image: str, run: str, job: Job, place: Path) -> Container:
+    """What a training needs of the host: both stores, the key that signs, and its place."""
+    needed = [Path(job.store), Path(job.output), Path(job.signing_key).parent, place.resolve()]
+    for directory in needed:
+        directory.mkdir(parents=True, exist_ok=True)
+    return Container.of(image, f"penstock-{run}-{new_id()}", needed, place.resolve() / "pid")
+
+
+def _answered_from(container: Container, exit_code: int, place: Path) -> Trained:
+    """The answer of a process in a container, which may not have been started at all."""
+    report = place / "report.json"
+    if exit_code in NOT_STARTED and not report.exists():
+        said = read_log(place).decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        what = f"{container.tool.name} did not start the container: {said[-1]}"
+        raise PenstockError(what, hint=f"{container.tool.name} run --rm {container.image[:12]} --version")
+    return _answer(process_code(exit_code), report)
 
 
 def _answer(exit_code: int, report: Path) -> Trained:

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from penstock.engine import current
+from penstock.train.containers.container import Container
 from penstock.train.determinism import VARIABLES
 from penstock.train.environment.capture import THREAD_VARIABLES, host
 
 Progress = Callable[[str], None]
 Watch = Callable[[int | None], object]  # told the id of the process if it runs here; what it raises ends the process
+
+OUTSIDE = 0  # the parent of a process in a container, as it sees it
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.05
@@ -34,9 +37,14 @@ def child_variables(
     threads: int, base: Mapping[str, str] = os.environ, *, python_path: str | None = None
 ) -> dict[str, str]:
     """The environment variables of a training: those of this process, with all that moves a result fixed."""
-    counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
     path = _python_path(base) if python_path is None else python_path
-    return {**base, **VARIABLES, **counts, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
+    return {**base, **fixed_variables(threads), "PYTHONPATH": path}
+
+
+def fixed_variables(threads: int) -> dict[str, str]:
+    """Those that move a result, fixed."""
+    counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    return {**VARIABLES, **counts, "PYTHONUNBUFFERED": "1"}
 
 
 def _python_path(base: Mapping[str, str]) -> str:
@@ -57,36 +65,44 @@ def run_child(
     progress: Progress | None = None,
     watch: Watch | None = None,
     python: Path | None = None,
+    container: Container | None = None,
 ) -> int:
     """Run `python -m module job` in `directory` to its end; its output goes to `log`.
 
     `python` is that of another environment, which is used as it is; without it, this one's with its PYTHONPATH.
+    In a `container` it is the Python there.
     Returns the exit code, negative for a signal. Calls `progress` with each line as it is printed, and `watch` a few
     times in a second and once when the child has ended.
     What the child started ends with it, and both are killed when this process is interrupted.
     """
     # -P: the user's directory must not shadow the standard library; faulthandler: a crash leaves a traceback.
-    command = [str(python or sys.executable), "-P", "-X", "faulthandler", "-m", module, str(job)]
+    arguments = ["-P", "-X", "faulthandler", "-m", module, str(job)]
+    if container:
+        command, variables = container.command(arguments, directory, fixed_variables(threads)), None
+    else:
+        command = [str(python or sys.executable), *arguments]
+        variables = {**child_variables(threads, python_path="" if python else None), **current().variables}
     # Polars has system calls go on after SIGINT: Ctrl-C would be heard when the training has ended.
     signal.siginterrupt(signal.SIGINT, True)
     with log.open("wb") as output:
         child = subprocess.Popen(
             command,
             cwd=directory,
-            env={**child_variables(threads, python_path="" if python else None), **current().variables},
-            stdin=subprocess.DEVNULL,
+            env=variables,
+            stdin=subprocess.PIPE if container else subprocess.DEVNULL,  # see `die_with`
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which decides
         )
     try:
-        code = child.wait() if progress is None and watch is None else _follow(child, log, progress, watch)
+        code = child.wait() if progress is None and watch is None else _follow(child, log, progress, watch, container)
         _ask_to_end(child.pid)
         return code
     finally:
         with suppress(*_NOBODY_LEFT):
             os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        if child.wait() and container:
+            container.remove()  # its process is no child of ours
 
 
 def _ask_to_end(group: int) -> None:
@@ -99,7 +115,13 @@ def _ask_to_end(group: int) -> None:
             os.killpg(group, 0)
 
 
-def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress | None, watch: Watch | None) -> int:
+def _follow(
+    child: "subprocess.Popen[bytes]",
+    log: Path,
+    progress: Progress | None,
+    watch: Watch | None,
+    container: Container | None,
+) -> int:
     with log.open("rb") as output:
         rest = b""
         while True:
@@ -110,8 +132,9 @@ def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress | No
             if progress:
                 for line in lines:
                     progress(line.decode(errors="replace"))
-            if watch:
-                watch(child.pid)
+            started = container.pid() if container else child.pid
+            if watch and (started or ended):
+                watch(started or child.pid)
             if ended:
                 return child.returncode
             with suppress(subprocess.TimeoutExpired):
@@ -121,15 +144,33 @@ def _follow(child: "subprocess.Popen[bytes]", log: Path, progress: Progress | No
 def die_with(parent: int) -> None:
     """Make this process end when `parent`, which started it, ends in whatever way.
 
-    On Linux the parent is the very thread that started it; `run_child` keeps that thread waiting.
+    On Linux the parent is the very thread that started it; `run_child` keeps that thread waiting. In a container
+    there is no parent (0): there the input is held open by it, and ends with it.
     """
-    if sys.platform == "linux":
+    if parent == OUTSIDE:
+        threading.Thread(target=_listen, args=(_take_input(),), daemon=True).start()
+    elif sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         # The kernel has no such signal here, so a thread looks now and then.
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if os.getppid() != parent:  # it died before the signal was asked for
         os._exit(1)
+
+
+def _take_input() -> int:
+    """The input, moved away: the user's code finds none."""
+    held = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return held
+
+
+def _listen(held: int) -> None:
+    while os.read(held, 1):
+        pass
+    os._exit(1)
 
 
 def _watch(parent: int) -> None:

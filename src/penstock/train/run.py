@@ -6,6 +6,8 @@ made, in one transaction. In between nothing is held open.
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ from penstock.errors import FunctionError, Killed, PenstockError, Pruned, UsageE
 from penstock.ids import new_id
 from penstock.ledger import Artifact, Point, Run, SealedBundle, add_points, node, utc_now
 from penstock.train.code import Code, snapshot
+from penstock.train.containers.lock import lock_of
+from penstock.train.containers.tool import find_image
 from penstock.train.environment.capture import host
 from penstock.train.environment.locking import LOCK, WHEELS, Locked, locking
 from penstock.train.launch import Trained, read_log
@@ -76,15 +80,16 @@ def train(
 
     check_training(project)
     section, _ = _sections(project)
+    image = _image(project)
     with room_for(project.config.engine, section.resources, threads=section.threads) as room:
         reap(ledger, store, project.home)
         code = snapshot(project.root, _references(project, features), store)
         recipe = _recipe(project, tables, data, features, threshold, code)
         identifier = new_id()
         place = project.home / "runs" / identifier
-        run = _begin(ledger, _started(identifier, key, recipe, code, features, place))
+        run = _begin(ledger, _started(identifier, key, recipe, code, features, place, image))
         try:
-            with locking(project.home) as locked:
+            with _locking(project, ledger, store, image) as locked:
                 trained = launch_in(
                     room,
                     recipe,
@@ -94,6 +99,7 @@ def train(
                     place=place,
                     progress=progress,
                     watch=follow(ledger, place, on_values),
+                    image=image["id"] if image else None,
                 )
                 lock = locked.result()
             deliver(ledger, place)
@@ -168,7 +174,33 @@ def _recipe(
     )
 
 
-def _started(identifier: str, key: str, recipe: Recipe, code: Code, features: "FeatureSpec", place: Path) -> Run:
+def _image(project: "ProjectFile") -> dict[str, str] | None:
+    """The image to train in, if one is asked for."""
+    section, _ = _sections(project)
+    return {"name": section.image, "id": find_image(section.image)} if section.image else None
+
+
+def _locking(
+    project: "ProjectFile", ledger: "Ledger", store: "Store", image: Mapping[str, str] | None
+) -> "AbstractContextManager[Future[Locked | None]]":
+    """The lock of what trains: of the image, or of the environment at hand."""
+    if image is None:
+        return locking(project.home)
+    known: Future[Locked | None] = Future()
+    with ledger.read() as reader:
+        known.set_result(lock_of(reader, store, image["id"]))
+    return nullcontext(known)
+
+
+def _started(
+    identifier: str,
+    key: str,
+    recipe: Recipe,
+    code: Code,
+    features: "FeatureSpec",
+    place: Path,
+    image: Mapping[str, str] | None,
+) -> Run:
     return Run(
         id=identifier,
         number=0,
@@ -183,7 +215,7 @@ def _started(identifier: str, key: str, recipe: Recipe, code: Code, features: "F
         git_commit=code.commit,
         patch=code.patch,
         environment="",
-        host={**host(), "directory": str(place)},
+        host={**host(), "directory": str(place), **({"image": image} if image else {})},
         pid=os.getpid(),
         started_at=utc_now(),
     )
@@ -278,6 +310,8 @@ def _link(transaction: "Transaction", run: Run, objective: str | None) -> None:
         transaction.link(node("data", commit), here, dataset)
     transaction.link(node("code", run.code), here, "code")
     transaction.link(node("environment", run.environment), here, "environment")
+    if image := run.host.get("image"):
+        transaction.link(node("image", image["id"]), here, "image")
     if objective:
         transaction.link(node("objective", objective), here, "objective")
     transaction.link(here, node("bundle", run.bundle or ""), "sealed")

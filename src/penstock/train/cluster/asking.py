@@ -61,6 +61,7 @@ def launch_in(
     place: Path,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    image: str | None = None,
 ) -> Trained:
     """Train in a fresh process where there is room: of this machine, or of a node. As `launch` does."""
     if isinstance(room.pool, Distant):
@@ -69,8 +70,9 @@ def launch_in(
             resources=room.resources, progress=progress, watch=watch,
         )  # fmt: skip
     return launch(
-        recipe, run=run, store=store, output=store, signing_key=signing_key, place=place, progress=progress, watch=watch
-    )
+        recipe, run=run, store=store, output=store, signing_key=signing_key, place=place, progress=progress,
+        watch=watch, image=image,
+    )  # fmt: skip
 
 
 def train_on_node(

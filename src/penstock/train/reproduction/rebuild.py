@@ -96,9 +96,9 @@ def _build(environment: Environment, kept: Kept, store: "Store", place: Path) ->
     draft.mkdir(parents=True)
     try:
         _make_empty(uv, environment["python"]["version"], draft)
-        blobs = _wheels(environment, kept)
-        lock = _requirements(environment, blobs, kept.lock, uv, draft)
-        wheels = _unpack_wheels(blobs, store, draft / "wheels")
+        blobs = kept_wheels(environment, kept)
+        lock = locked_requirements(environment, blobs, kept.lock, uv, draft)
+        wheels = unpack_wheels(blobs, store, draft / "wheels")
         (draft / "requirements.txt").write_text("\n".join([lock, *wheels]))
         _install(uv, draft)
         _publish(draft / "environment", place)
@@ -129,14 +129,14 @@ def _publish(built: Path, place: Path) -> None:
             raise
 
 
-def _wheels(environment: Environment, kept: Kept) -> dict[str, str]:
+def kept_wheels(environment: Environment, kept: Kept) -> dict[str, str]:
     """The blobs of the wheels that were kept, by name of the distribution."""
     extra = {normal(name.partition("-")[0]): blob for name, blob in kept.wheels.items()}
     found = {name: each.get("wheel", extra.get(normal(name))) for name, each in environment["distributions"].items()}
     return {name: blob for name, blob in found.items() if blob}
 
 
-def _requirements(
+def locked_requirements(
     environment: Environment, wheels: Container[str], locked: str | None, uv: Path, directory: Path
 ) -> str:
     """The lock of everything that an index has: the one of the run where it is whole, else one made now."""
@@ -166,18 +166,18 @@ def _pin(requirement: str) -> str:
     return f"{normal(name)}=={version}"
 
 
-def _unpack_wheels(blobs: Mapping[str, str], store: "Store", directory: Path) -> list[str]:
-    """Write the kept wheels; a requirement with its hash for each."""
+def unpack_wheels(blobs: Mapping[str, str], store: "Store", directory: Path, seen_at: Path | None = None) -> list[str]:
+    """Write the kept wheels; a requirement with its hash for each, with the path by which it will be seen."""
     directory.mkdir()
-    return [_unpack_wheel(name, store.read_bytes(blob), directory) for name, blob in blobs.items()]
+    place = seen_at or directory.resolve()
+    return [_unpack_wheel(name, store.read_bytes(blob), directory, place) for name, blob in blobs.items()]
 
 
-def _unpack_wheel(name: str, wheel: bytes, directory: Path) -> str:
+def _unpack_wheel(name: str, wheel: bytes, directory: Path, seen_at: Path) -> str:
     from hashlib import sha256
 
     called = file_name(wheel)
     if "/" in called:
         raise Damaged("a kept wheel has no name for a file", where=name)
-    path = directory / called
-    path.write_bytes(wheel)
-    return f"{name} @ {path.resolve().as_uri()} --hash=sha256:{sha256(wheel).hexdigest()}"
+    (directory / called).write_bytes(wheel)
+    return f"{name} @ {(seen_at / called).as_uri()} --hash=sha256:{sha256(wheel).hexdigest()}"

@@ -92,7 +92,7 @@ def reproduce(
     with ledger.read() as reader:
         found = find_run(reader, run)
         recipe = recorded_recipe(reader, store, found)
-        kept = _kept(store, reader.find(Artifact, run=found.id))
+        kept = kept_of(store, reader.find(Artifact, run=found.id))
         measured = {each.name: each.value for each in reader.find(Metric, run=found.id)}
     _verify(store, recipe)
     python = _python(environment, found, kept, store, project.home)
@@ -105,7 +105,7 @@ def reproduce(
     return again
 
 
-def _kept(store: "Store", artifacts: Iterable[Artifact]) -> Kept:
+def kept_of(store: "Store", artifacts: Iterable[Artifact]) -> Kept:
     """What the run has kept of its environment."""
     blobs = {each.name: each.digest for each in artifacts}
     lock = store.read_bytes(blobs[LOCK]).decode() if LOCK in blobs else None

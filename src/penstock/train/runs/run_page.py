@@ -66,7 +66,13 @@ def _machine(host: Mapping[str, Any]) -> str:
     """Of where it ran, what a person asks for."""
     told = [host.get("name"), f"{host['cpus']} CPUs" if host.get("cpus") else None]
     memory = f"{host['memory'] / 2**30:.1f} GiB" if host.get("memory") else None
-    return ", ".join(each for each in (*told, memory, host.get("kernel")) if each)
+    return ", ".join(each for each in (*told, memory, host.get("kernel"), _image(host)) if each)
+
+
+def _image(host: Mapping[str, Any]) -> str:
+    """Where it ran in one: the image, by name and id."""
+    image = host.get("image")
+    return f"in image {image['name']} ({short(image['id'])})" if image else ""
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Block]:

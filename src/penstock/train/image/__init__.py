@@ -1,0 +1,1 @@
+"""An image of a run's environment: its Containerfile, and building it."""
