@@ -44,7 +44,8 @@ def test_ctrl_c_in_a_training_leaves_nothing_half_done_and_the_next_run_goes_on(
     assert (code, errors) == (130, "interrupted\n")
     assert "✓ training set" in output
     assert list((root / ".penstock" / "runs").iterdir()) == []
-    newest = document(invoke("train", "runs", "-C", root, "--json"))[0]
+    listed = invoke("train", "runs", "--columns", "number,status,bundle", "-C", root, "--json")
+    newest = document(listed)[0]
     assert (newest["number"], newest["status"], newest["bundle"]) == (2, "killed", None)
     assert document(invoke("data", "verify", "-C", root, "--json")) == []
 
