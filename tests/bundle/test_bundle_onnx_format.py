@@ -118,6 +118,8 @@ def test_what_skorch_trained_answers_as_skorch_does():
     assert np.allclose(loaded(one).probabilities(X), one.predict_proba(M), rtol=1e-5, atol=1e-6)
     assert np.allclose(loaded(value, VALUE).values(X), value.predict(M).reshape(-1), rtol=1e-5, atol=1e-6)
     assert dumped(two).labels == (0, 1)
+    with pytest.raises(UsageError, match="NeuralNetRegressor is not fitted"):
+        dumped(skorch.NeuralNetRegressor(network()), VALUE)
 
 
 TRAINED_ELSEWHERE = """

@@ -39,7 +39,7 @@ class Network:
 
         import torch
 
-        module = _of_skorch(estimator) if hasattr(estimator, "module_") else estimator
+        module = estimator if isinstance(estimator, torch.nn.Module) else _of_skorch(estimator)
         module = getattr(module, "_orig_mod", module)  # of torch.compile
         self._module = deepcopy(module).to("cpu").eval()
         double = any(each.dtype == torch.float64 for each in self._module.parameters())
@@ -88,6 +88,9 @@ class Network:
 def _of_skorch(net: Any) -> Any:
     """The module, and behind it what skorch puts there to get probabilities, by the loss."""
     import torch
+
+    if not hasattr(net, "module_"):
+        raise UsageError(f"the {type(net).__name__} is not fitted", hint="return net.fit(rows, wanted) from fit")
 
     class Answering(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
