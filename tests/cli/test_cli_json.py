@@ -78,6 +78,7 @@ CALLS = {
     "train report": "",
     "train leaderboard": "",
     "train tag": "1 team=core",
+    "train mlflow import": "http://127.0.0.1:1",
     "train runs": "",
     "train image": "--containerfile-only",
     "train search": "--set train.search.space.C.min=0.5 --set train.search.space.C.max=1.0 --set train.search.trials=1",
@@ -87,6 +88,7 @@ CALLS = {
 }
 # What they say instead of working here, where there is nothing that they could do.
 REFUSALS = {
+    "train mlflow import": 1,  # nobody answers there
     "approve": 2,
     "data clone": 2,
     "data iceberg": 1,  # its library is not in the lock

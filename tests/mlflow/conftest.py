@@ -19,6 +19,17 @@ from penstock.serve.server import listen
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
+QUIET = {
+    **os.environ,
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+}
+
+
+def python_of(version: str) -> Path:
+    """The interpreter of MLflow's environment."""
+    return ROOT / f".venv-mlflow-{version}" / "bin" / "python"
 
 
 @pytest.fixture
@@ -61,20 +72,20 @@ def opened(root: Path) -> Project:
 
 
 @pytest.fixture(params=["3", "2"])
-def script(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
-    """Run a script of MLflow's own client, of two versions; each needs its environment: make test-mlflow."""
-    python = ROOT / f".venv-mlflow-{request.param}" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"no {python.parts[-3]}: make test-mlflow")
+def version(request: pytest.FixtureRequest) -> str:
+    """Of MLflow; each needs its environment: make test-mlflow."""
+    if not python_of(request.param).exists():
+        pytest.skip(f"no .venv-mlflow-{request.param}: make test-mlflow")
+    return str(request.param)
+
+
+@pytest.fixture
+def script(version: str, tmp_path: Path) -> Callable[..., str]:
+    """Run a script of MLflow's own client."""
 
     def run(name: str, *arguments: str) -> str:
-        quiet = {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "GIT_PYTHON_REFRESH": "quiet",
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        }
-        command = [python, SCRIPTS / f"{name}.py", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **quiet}, capture_output=True, text=True)
+        command = [python_of(version), SCRIPTS / f"{name}.py", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=QUIET, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

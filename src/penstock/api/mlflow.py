@@ -1,6 +1,12 @@
 """What MLflow's clients log, and what an MLflow server has: `project.train.mlflow`."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from penstock.api.step import StepApi
+
+if TYPE_CHECKING:
+    from penstock.mlflow.importing import Brought
 
 
 class MlflowApi(StepApi):
@@ -20,3 +26,13 @@ class MlflowApi(StepApi):
             port=settings.port if port is None else port,
             actor=self._work.actor,
         )
+
+    def bring(self, uri: str, *, told: "Callable[[str], object] | None" = None) -> "Brought":
+        """Bring runs, files and registered models of the MLflow server at `uri` that are not here yet."""
+        from penstock.mlflow.importing import bring
+        from penstock.mlflow.tracking import Tracking
+
+        work = self._work
+        project = work.project
+        tracking = Tracking(project.root, project.environment, project.config.name, work.actor, work.ledger, work.store)
+        return bring(tracking, uri, told=told or (lambda line: None))
