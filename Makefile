@@ -49,7 +49,7 @@ test-mlflow: setup ## MLflow's own client, of two versions, each in an environme
 	for version in 3.17.2 2.22.5; do \
 		place=.venv-mlflow-$${version%%.*}; \
 		test -x $$place/bin/python || $(BIN)/uv venv --quiet --seed --python $(BIN)/python $$place && \
-		$(BIN)/python -m pip --quiet --python $$place/bin/python install mlflow==$$version lightgbm torch==2.13.0 lightning || exit 1; \
+		$(BIN)/python -m pip --quiet --python $$place/bin/python install mlflow==$$version "sqlalchemy<2.1" lightgbm torch==2.13.0 lightning || exit 1; \
 	done
 	$(BIN)/python -m pytest tests/mlflow/test_mlflow_clients.py
 

@@ -24,7 +24,7 @@ from harness import Claim, Environment, Job, environment, ourselves, report, run
 
 SIZES = (1_000, 100_000)
 AHEAD = 5
-TURNS = {"log_metric": 100, "start and end a run": 50, "log_batch of 1,000 values": 20, "search": 15}
+TURNS = {"log_metric": 100, "start and end a run": 50, "log_batch of 1,000 values": 20, "search": 5}
 TOOLS = Path(__file__).resolve().parent / "run_tools"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 SEARCH = {"filter": "metrics.roc_auc > 0.7 and params.depth = '6'", "order_by": ["metrics.roc_auc DESC"]}

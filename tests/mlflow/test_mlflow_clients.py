@@ -1,4 +1,4 @@
-"""MLflow's own client, of two versions, run unmodified against the server."""
+"""MLflow's own client and server, of two versions: scripts run unmodified against ours, and an import from theirs."""
 
 import os
 import socket
@@ -36,10 +36,10 @@ def mlflow_server(version: str, place: Path) -> Iterator[str]:
                 time.sleep(0.2)
             yield f"http://127.0.0.1:{port}"
         finally:
-            below = psutil.Process(child.pid).children(recursive=True)
-            for each in [*below, child]:
-                with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):
+                for each in psutil.Process(child.pid).children(recursive=True):
                     each.terminate()
+            child.terminate()
             child.wait()
 
 
