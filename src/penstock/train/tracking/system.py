@@ -26,11 +26,13 @@ class Usage:
         self._pid = pid
         self._started = self._last = time.monotonic()
         self._due = self._started + FIRST_SECONDS
-        self._cpu, _ = _cpu_and_memory(pid)
+        self._cpu: float | None = None  # from the first look on: it reads every process of the machine
 
     def sample(self) -> list[Point]:
         """What is used now; empty when it is not time yet, or the process is gone."""
         now = time.monotonic()
+        if self._cpu is None:
+            self._last, (self._cpu, _) = now, _cpu_and_memory(self._pid)
         if now < self._due:
             return []
         cpu, memory = _cpu_and_memory(self._pid)
