@@ -96,6 +96,7 @@ def operation(name: str, server: Server) -> Callable[[], object]:
 
 
 def searched(server: Server) -> None:
+    server.http.close()  # a turn of 100,000 runs takes longer than a server keeps an idle connection
     found = server.ask("runs/search", experiment_ids=[server.experiment], max_results=100, **SEARCH)["runs"]
     assert found, "nothing fits"
 
