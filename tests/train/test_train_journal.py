@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,6 +104,29 @@ def test_a_forked_process_writes_a_file_of_its_own_even_after_the_directory_is_g
     assert os.waitpid(child, 0)[1] == 0
     (own,) = place.glob("*.journal")
     assert whole(own) == [Attached(child, {}), Tags({"from": "child"})]
+
+
+def test_the_first_threads_of_a_forked_process_lose_nothing(tmp_path: Path) -> None:
+    def log(journal: Journal, start: threading.Barrier, number: int) -> None:
+        start.wait()
+        journal.append(value(number))
+
+    journal = Journal(tmp_path / "a.journal", lambda: Attached(os.getpid(), {}))
+    child = os.fork()
+    if child == 0:
+        sys.setswitchinterval(1e-6)
+        start = threading.Barrier(8)
+        threads = [threading.Thread(target=log, args=(journal, start, number)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    (own,) = [path for path in tmp_path.glob("*.journal") if path != journal.path]
+    first, *values = whole(own)
+    assert first == Attached(child, {})
+    assert sorted(entry.points[0][1] for entry in values if isinstance(entry, Values)) == list(range(8))
 
 
 def test_what_a_full_disk_did_not_take_waits_and_then_goes_first(tmp_path: Path) -> None:

@@ -240,6 +240,16 @@ def test_another_process_adds_to_a_run_also_when_it_has_ended(project: Project) 
     assert places(project) == []
 
 
+def test_others_may_end_while_this_process_delivers(project: Project) -> None:
+    more = "for number in range(40):\n    run = project.train.attach('{}')\n    run.log_metric('x', 1)\n    run.end()\n"
+    with project.train.run(log=False) as run:
+        others = [script(project, more.format(run.id)) for _ in range(2)]
+        while any(other.poll() is None for other in others):
+            run.flush()
+        assert [ended(other)[0] for other in others] == [0, 0]
+    assert values(project, run.id, "x") == [1] * 80
+
+
 def test_a_child_that_outlives_the_run_is_heard(project: Project) -> None:
     reader, writer = os.pipe()
     with project.train.run(log=False) as run:

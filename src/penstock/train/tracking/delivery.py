@@ -36,6 +36,18 @@ def journals(place: Path) -> list[Path]:
     return sorted(place.glob(f"*{SUFFIX}"))
 
 
+def written(place: Path) -> int:
+    """How many bytes of journals there are in `place`."""
+    return sum(map(_size, journals(place)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # whoever wrote it has delivered it whole
+        return 0
+
+
 def deliver(ledger: Ledger, place: Path) -> None:
     """Deliver what the journals in `place`, the directory of a run, hold beyond their cursors.
 
@@ -137,7 +149,7 @@ def _deliver_some(ledger: Ledger, path: Path) -> bool:
         _apply(transaction, run, entries)
         if not (starts and isinstance(entries[-1], Ended)):  # of a run that is whole in one transaction, itself
             transaction.put(Cursor(name, {"at": end}, utc_now()))
-    return end < path.stat().st_size
+    return end < _size(path)
 
 
 def _apply(transaction: Transaction, run: str, entries: Sequence[Entry]) -> None:

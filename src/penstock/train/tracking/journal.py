@@ -99,22 +99,22 @@ class Journal:
 
     def __init__(self, path: Path, introduce: Callable[[], Entry] | None = None) -> None:
         self.lost = 0
+        self._locks: dict[int, threading.Lock] = {}  # by process: a fork inherits one as another thread held it
         self._descriptor = _CLOSED
         self._introduce = introduce
         self._open(path)
 
     def append(self, entry: Entry) -> None:
         """Keep an entry."""
-        if self._process != os.getpid():
-            self._open_own()
         data = frame(_encode(entry))
-        with self._lock:
-            if not (self._flush() and self._write(data)):
-                self._hold(data)
+        with self._lock():
+            self._be_own()
+            self._keep(data)
 
     def flush(self) -> bool:
         """Try to write what waits in memory; whether nothing does any more."""
-        with self._lock:
+        with self._lock():
+            self._be_own()
             return self._flush()
 
     @property
@@ -124,31 +124,40 @@ class Journal:
 
     def pending(self) -> list[Entry]:
         """The entries that no disk took yet."""
-        with self._lock:
+        with self._lock():
             return [_decode(payload) for data in self._waiting for payload in scan(data).payloads]
 
     def close(self) -> None:
         """Give the file back; nothing can be appended behind it."""
-        with self._lock:
+        with self._lock():
             os.close(self._descriptor)
             self._descriptor = _CLOSED
+
+    def _lock(self) -> threading.Lock:
+        process = os.getpid()
+        return self._locks.get(process) or self._locks.setdefault(process, threading.Lock())
 
     def _open(self, path: Path) -> None:
         self.path = path
         self._process = os.getpid()
-        self._lock = threading.Lock()
         self._waiting: list[bytes] = []
         self._held = 0
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._size = os.fstat(self._descriptor).st_size
 
-    def _open_own(self) -> None:
-        """After a fork. The lock may be held by a thread that is not here, and what waits is the parent's to write."""
+    def _be_own(self) -> None:
+        """After a fork, write a file of this process: what waits in memory is the parent's to write."""
+        if self._process == os.getpid():
+            return
         os.close(self._descriptor)
         self.path.parent.mkdir(parents=True, exist_ok=True)  # the parent may have ended the run
         self._open(self.path.with_name(f"{new_id()}{SUFFIX}"))
         if self._introduce:
-            self.append(self._introduce())
+            self._keep(frame(_encode(self._introduce())))
+
+    def _keep(self, data: bytes) -> None:
+        if not (self._flush() and self._write(data)):
+            self._hold(data)
 
     def _flush(self) -> bool:
         while self._waiting and self._write(self._waiting[0]):

@@ -8,7 +8,7 @@ from pathlib import Path
 from penstock.errors import PenstockError, Pruned
 from penstock.ledger import Ledger, Point
 from penstock.train.process import Watch
-from penstock.train.tracking.delivery import deliver, journals, points_in
+from penstock.train.tracking.delivery import deliver, journals, points_in, written
 from penstock.train.tracking.journal import SUFFIX, Journal, Values, read_journal
 from penstock.train.tracking.system import Usage
 
@@ -72,7 +72,7 @@ class _Follower:
         return points
 
     def _deliver(self) -> None:
-        size = sum(path.stat().st_size for path in journals(self._place))
+        size = written(self._place)
         if size != self._delivered:
             with suppress(PenstockError):  # a ledger that is away gets it later; at the end it must be there
                 deliver(self._ledger, self._place)

@@ -17,7 +17,7 @@ from penstock.errors import PenstockError
 from penstock.ids import new_id
 from penstock.ledger import Ledger, utc_now
 from penstock.train.environment.capture import host
-from penstock.train.tracking.delivery import deliver, deliver_pending, settle
+from penstock.train.tracking.delivery import deliver, deliver_pending, settle, written
 from penstock.train.tracking.journal import SUFFIX, Attached, Context, Ended, Journal, Started, Tags, Values
 from penstock.train.tracking.output import Output
 from penstock.train.tracking.plain import named, plain, text
@@ -130,7 +130,7 @@ class Tracker:
         if active.usage and (sampled := active.usage.sample()):
             active.journal.append(Values(sampled))
         active.journal.flush()
-        size = _size(active.journal.path.parent)
+        size = written(active.journal.path.parent)
         if size != active.size:
             deliver(self._ledger(), active.journal.path.parent)
             active.size = size
@@ -245,10 +245,6 @@ def _told(error: BaseException | str | None) -> str | None:
     if isinstance(error, BaseException):
         return "".join(traceback.format_exception_only(error)).strip()
     return error
-
-
-def _size(place: Path) -> int:
-    return sum(path.stat().st_size for path in place.glob(f"*{SUFFIX}"))
 
 
 @cache
