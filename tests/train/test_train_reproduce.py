@@ -44,7 +44,7 @@ def test_a_run_is_reproduced_to_the_byte_from_what_was_recorded(trained: Toy) ->
         assert reader.count(Run) == 2
     assert (entry.actor, entry.subject, entry.payload["grade"]) == ("ada", f"run:{run.id}", "bytes")
     assert set(trained.store.blobs.digests()) == before
-    assert list((trained.project.home / "runs").iterdir()) == []
+    assert list((trained.project.home / "reproductions").iterdir()) == []
 
 
 def test_numbers_that_the_training_measured_are_compared_and_no_others() -> None:

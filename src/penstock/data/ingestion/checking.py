@@ -23,8 +23,8 @@ from penstock.data.sources.directory import directory_rows
 from penstock.data.sources.inputs import Input, is_directory
 from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
-from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import ContractBroken, UsageError
+from penstock.scratch import scratch_directory
 from penstock.store import Store, Table
 
 if TYPE_CHECKING:

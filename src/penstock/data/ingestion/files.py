@@ -16,8 +16,8 @@ from penstock.data.sources.directory import KEY, directory_rows
 from penstock.data.sources.inputs import is_directory
 from penstock.data.sources.listing import inputs_of
 from penstock.data.sources.readers import Raw, explained, open_input
-from penstock.data.sources.scratch import scratch_directory
 from penstock.errors import UsageError
+from penstock.scratch import scratch_directory
 
 if TYPE_CHECKING:
     from penstock.project import ProjectFile

@@ -19,13 +19,13 @@ from penstock.data.ingestion.progress import Progress
 from penstock.data.ingestion.publishing import Ingested, publish_staged, remember, skipped
 from penstock.data.sources.inputs import Input, is_directory
 from penstock.data.sources.listing import inputs_of
-from penstock.data.sources.scratch import scratch_directory
 from penstock.data.versions.checkout import release
 from penstock.data.versions.pins import pin
 from penstock.data.versions.position import QUARANTINE, cursor_name
 from penstock.data.versions.refs import current
 from penstock.errors import Conflict
 from penstock.ledger import Cursor, Ledger
+from penstock.scratch import scratch_directory
 from penstock.store import Store
 
 if TYPE_CHECKING:

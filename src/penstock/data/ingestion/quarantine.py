@@ -12,11 +12,11 @@ from penstock.data.contracts.personal import masked
 from penstock.data.ingestion.dataset_contract import named_contract
 from penstock.data.reserved import FILE, REASONS, ROW
 from penstock.data.sources import csvfile
-from penstock.data.sources.scratch import scratch_directory
 from penstock.data.versions.position import QUARANTINE
 from penstock.data.versions.refs import current
 from penstock.errors import UsageError
 from penstock.ledger import Ledger, Reader, Version
+from penstock.scratch import scratch_directory
 from penstock.store import Store
 
 if TYPE_CHECKING:

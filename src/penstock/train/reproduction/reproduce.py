@@ -4,7 +4,6 @@ The sources, parameters, seed, thread count and data are those of the run, each 
 the environment: the one at hand if it is the recorded one, else it is built again.
 """
 
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from penstock.errors import Damaged
-from penstock.ids import new_id
 from penstock.ledger import Artifact, Metric, Run, node
+from penstock.scratch import scratch_directory
 from penstock.train.environment.capture import differences
 from penstock.train.environment.locking import LOCK, WHEELS
 from penstock.train.launch import Trained, launch
@@ -96,11 +95,8 @@ def reproduce(
         measured = {each.name: each.value for each in reader.find(Metric, run=found.id)}
     _verify(store, recipe)
     python = _python(environment, found, kept, store, project.home)
-    place = project.home / "runs" / new_id()
-    try:
+    with scratch_directory(project.home / "reproductions") as place:
         again = _again(recipe, found, measured, store, place, python, progress)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
     _record(ledger, again, actor)
     return again
 

@@ -1,6 +1,6 @@
-"""Room for copies of inputs: fetched objects, unpacked and decoded texts.
+"""Room for files that nobody needs afterwards: copies of inputs, trainings whose models are only compared.
 
-A process that is killed leaves its directory behind, with all that it had fetched. Each directory is locked for as
+A process that is killed leaves its directory behind, with all that is in it. Each directory is locked for as
 long as its owner lives, so the next one that needs room removes those that nobody holds any more.
 """
 
@@ -17,12 +17,13 @@ LOCK = "lock"
 
 
 @contextmanager
-def scratch_directory() -> Iterator[Path]:
-    """An empty directory under TMPDIR, gone at the end of the block."""
-    base = Path(tempfile.gettempdir())
+def scratch_directory(within: Path | None = None) -> Iterator[Path]:
+    """An empty directory under `within`, which is made if need be, or under TMPDIR; gone at the end of the block."""
+    base = within or Path(tempfile.gettempdir())
+    base.mkdir(parents=True, exist_ok=True)
     for left in base.glob(f"{PREFIX}*"):
         _remove_if_left(left)
-    unnamed = Path(tempfile.mkdtemp(prefix="penstock-"))
+    unnamed = Path(tempfile.mkdtemp(prefix="penstock-", dir=base))
     held = os.open(unnamed / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(held, fcntl.LOCK_EX)
     named = base / f"{PREFIX}{unnamed.name}"

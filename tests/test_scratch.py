@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from penstock.data.sources.scratch import scratch_directory
+from penstock.scratch import scratch_directory
 
 HOLD = """
 import signal, sys
-from penstock.data.sources.scratch import scratch_directory
+from penstock.scratch import scratch_directory
 
 with scratch_directory() as room:
     (room / "copy.csv").write_text("a,b")
