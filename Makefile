@@ -53,7 +53,7 @@ test-mlflow: setup ## MLflow's own client, of two versions, each in an environme
 	done
 	$(BIN)/python -m pytest tests/mlflow/test_mlflow_clients.py
 
-test-image: setup ## images really built and run: buildah, podman, runc and mmdebstrap from Debian, as root
+test-image: setup ## images really built and run: buildah, podman, Docker, runc and mmdebstrap from Debian, as root
 	test -x .venv-image/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-image
 	$(BIN)/uv pip install --quiet --python .venv-image/bin/python --constraint requirements.lock --constraint requirements-uv.lock --editable . uv
 	$(BIN)/python -m pytest tests/train/test_train_image.py -m image

@@ -10,7 +10,7 @@ from penstock import Project
 from penstock.errors import PenstockError, UsageError
 from penstock.ledger import Run
 from penstock.train.containers.container import Container, process_code
-from penstock.train.containers.tool import find_image, find_tool, run_tool
+from penstock.train.containers.tool import BUILDERS, find_image, find_tool, run_tool
 from penstock.train.image.build import index_variables
 from penstock.train.image.containerfile import containerfile
 
@@ -93,8 +93,8 @@ def test_a_run_that_recorded_no_environment_has_no_image(project: Project) -> No
 @pytest.mark.usefixtures("nothing_installed")
 def test_without_a_tool_it_says_which_are_known() -> None:
     with pytest.raises(UsageError, match="nothing here to build an image with") as caught:
-        find_tool(("buildah", "podman"), "build an image")
-    assert caught.value.expected == "buildah or podman"
+        find_tool(BUILDERS, "build an image")
+    assert caught.value.expected == "podman or docker or buildah"
 
 
 def test_an_unknown_tool_is_refused(project: Project) -> None:
@@ -105,10 +105,22 @@ def test_an_unknown_tool_is_refused(project: Project) -> None:
 def test_an_image_is_known_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool_that(tmp_path / "bin", 'test "$5" = churn:1 && echo sha256:5f2c')
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    assert find_image("churn:1") == "5f2c"
+    assert find_image("churn:1") == (tmp_path / "bin" / "podman", "5f2c")
     with pytest.raises(UsageError, match="podman has no image 'churn:2'") as caught:
         find_image("churn:2")
     assert "penstock train image --tag churn:2" in str(caught.value)
+
+
+def test_an_image_is_run_by_the_program_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool_that(tmp_path / "bin", "echo no such image >&2; exit 1")
+    docker = tool_that(tmp_path / "bin", "echo sha256:5f2c", name="docker")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    assert find_image("churn:1") == (docker, "5f2c")
+    command = Container.of("churn:1", "penstock-1", ()).command(["-m", "job"], tmp_path, {})
+    assert (command[0], command[-3]) == (str(docker), "5f2c")
+    tool_that(tmp_path / "bin", "echo is the daemon running? >&2; exit 1", name="docker")
+    with pytest.raises(UsageError, match=r"podman .*: no such image; docker .*: is the daemon running\?"):
+        find_image("churn:1")
 
 
 def test_a_build_that_fails_ends_with_its_last_lines(tmp_path: Path) -> None:
@@ -124,7 +136,7 @@ def test_a_build_that_fails_ends_with_its_last_lines(tmp_path: Path) -> None:
 
 
 def test_a_container_sees_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:
-    container = Container(Path("/usr/bin/podman"), "5f2c", "penstock-1", (tmp_path,), tmp_path / "pid")
+    container = Container(Path("/usr/bin/podman"), "5f2c", "penstock-1", (tmp_path,))
     command = container.command(["-m", "job"], tmp_path / "code", {"OMP_NUM_THREADS": "2"})
     assert [each for each in command if each.startswith("--volume")] == [f"--volume={tmp_path}:{tmp_path}"]
     assert [each for each in command if each.startswith("--env")] == ["--env=OMP_NUM_THREADS=2", "--env=HOME=/tmp"]

@@ -5,6 +5,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +18,7 @@ PACKAGES = (
     "ca-certificates", "libbz2-1.0", "libexpat1", "libffi8", "liblzma5", "libncursesw6", "libreadline8",
     "libsqlite3-0", "libssl3", "libuuid1", "zlib1g",
 )  # fmt: skip
+_PATH = f"/usr/sbin:/usr/bin:{os.environ['PATH']}"  # Debian's own first: what the tests are for
 LEFT_OUT = ("site-packages/", "test/", "__pycache__/", "config-")
 CONTAINERS = """
 [containers]
@@ -27,14 +31,43 @@ events_logger = "none"
 """
 
 
-def lacking() -> str:
-    """What of that which the tests need is not here."""
-    programs = [name for name in ("buildah", "podman", "runc", "mmdebstrap") if shutil.which(name) is None]
+PROGRAMS = {
+    "buildah": ("buildah", "podman", "runc", "mmdebstrap"),
+    "docker": ("docker", "dockerd", "runc", "mmdebstrap"),
+    "podman": ("podman", "runc", "mmdebstrap"),
+}
+
+
+def lacking(tool: str) -> str:
+    """What of that which the tests of a tool need is not here."""
+    programs = [name for name in PROGRAMS[tool] if shutil.which(name, path=_PATH) is None]
     if programs:
         return f"not installed: {', '.join(programs)}"
     if os.getuid() != 0:
         return "a base image is made as root"
     return "" if PENSTOCK.exists() else "make test-image makes its environment"
+
+
+@contextmanager
+def docker(place: Path) -> Iterator[dict[str, str]]:
+    """A Docker daemon of the block's own; the environment that reaches it."""
+    place.mkdir(parents=True, exist_ok=True)
+    socket, log = place / "docker.sock", place / "log"
+    options = ["--exec-opt", "native.cgroupdriver=cgroupfs", "--host", f"unix://{socket}"]
+    for name in ("data-root", "exec-root", "pidfile"):
+        options += [f"--{name}", str(place / name)]
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(["dockerd", *options], stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while b"API listen" not in log.read_bytes():
+            assert daemon.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield {"DOCKER_HOST": f"unix://{socket}", "PATH": _PATH}
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
 
 
 def variables(place: Path) -> dict[str, str]:
@@ -50,12 +83,12 @@ def variables(place: Path) -> dict[str, str]:
     }
 
 
-def import_base() -> None:
+def import_base(runner: str) -> None:
     """The base image, from a Debian that is made once, with this Python in /usr/local."""
     file = CACHE / f"base-{sys.version.split()[0]}.tar"
     if not file.exists():
         _make(file)
-    call("podman", "import", file, BASE)
+    call(runner, "import", file, BASE)
 
 
 def _make(file: Path) -> None:

@@ -18,7 +18,9 @@ def image(
         str | None,
         typer.Option("--base", help="An image with the run's Python; or python:VERSION-slim-bookworm."),
     ] = None,
-    tool: Annotated[str | None, typer.Option("--tool", help="buildah or podman; what is there otherwise.")] = None,
+    tool: Annotated[
+        str | None, typer.Option("--tool", help="podman, docker or buildah; the first that is there otherwise.")
+    ] = None,
     only: Annotated[bool, typer.Option("--containerfile-only", help="Write what it is built from, and stop.")] = False,
     where: Where = HERE,
     environment: Environment = None,
@@ -41,7 +43,7 @@ def _made(found: Any) -> None:
     """The image, or where its Containerfile is."""
     if found.digest is None:
         say(f"wrote {found.directory}/Containerfile")
-        say(f"next: buildah build --tag NAME {found.directory}")
+        say(f"next: podman build --tag NAME {found.directory}")
         return
     say(f"{found.tag} ({short(found.digest)}) has the environment of run {found.run.number}")
     say(f"next: penstock run --set train.image={found.tag}")

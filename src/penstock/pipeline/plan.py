@@ -152,7 +152,7 @@ def image(name: str) -> dict[str, str]:
     """The image that is trained in, by its id: it says all of the environment."""
     from penstock.train import find_image
 
-    return {"image": find_image(name)}
+    return {"image": find_image(name)[1]}
 
 
 def examples_of(project: ProjectFile) -> str:

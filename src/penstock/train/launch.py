@@ -116,7 +116,7 @@ def _container(image: str, run: str, job: Job, place: Path) -> Container:
     needed = [Path(job.store), Path(job.output), Path(job.signing_key).parent, place.resolve()]
     for directory in needed:
         directory.mkdir(parents=True, exist_ok=True)
-    return Container.of(image, f"penstock-{run}-{new_id()}", needed, place.resolve() / "pid")
+    return Container.of(image, f"penstock-{run}-{new_id()}", needed)
 
 
 def _answered_from(container: Container, exit_code: int, place: Path) -> Trained:

@@ -124,6 +124,7 @@ def _follow(
 ) -> int:
     with log.open("rb") as output:
         rest = b""
+        started = None if container else child.pid
         while True:
             ended = child.poll() is not None
             *lines, rest = (rest + output.read()).split(b"\n")
@@ -132,7 +133,8 @@ def _follow(
             if progress:
                 for line in lines:
                     progress(line.decode(errors="replace"))
-            started = container.pid() if container else child.pid
+            if container and watch and not started:
+                started = container.pid()
             if watch and (started or ended):
                 watch(started or child.pid)
             if ended:

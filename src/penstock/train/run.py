@@ -177,7 +177,7 @@ def _recipe(
 def _image(project: "ProjectFile") -> dict[str, str] | None:
     """The image to train in, if one is asked for."""
     section, _ = _sections(project)
-    return {"name": section.image, "id": find_image(section.image)} if section.image else None
+    return {"name": section.image, "id": find_image(section.image)[1]} if section.image else None
 
 
 def _locking(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.train.containers.tool import RUNNERS, find_tool, remove_container
+from penstock.train.containers.tool import find_image, process_id, remove_container
 
 NOT_STARTED = frozenset({125, 126, 127})  # the tool's own failure, a command that cannot be run, or none of that name
 _SIGNALLED = 128  # exit codes above are 128 + the signal
@@ -23,47 +23,45 @@ _FLAGS = (
 class Container:
     """Where a process runs.
 
+    tool    podman or docker, which has the image
     image   the id of the image
     name    of the container
     mounts  directories of the host that it may write
-    note    the file that the tool writes the id of the process to
     """
 
     tool: Path
     image: str
     name: str
     mounts: tuple[Path, ...]
-    note: Path
 
     @classmethod
-    def of(cls, image: str, name: str, mounts: Sequence[Path], note: Path) -> "Container":
-        """A container for a process that is given `mounts`."""
-        return cls(find_tool(RUNNERS, "run a container"), image, name, tuple(dict.fromkeys(mounts)), note)
+    def of(cls, image: str, name: str, mounts: Sequence[Path]) -> "Container":
+        """A container for a process that is given `mounts`. UsageError when nothing here has the image."""
+        tool, found = find_image(image)
+        return cls(tool, found, name, tuple(dict.fromkeys(mounts)))
 
     def command(self, arguments: Sequence[str], directory: Path, variables: Mapping[str, str]) -> list[str]:
         """Python with `arguments`, in `directory`, with these environment variables and no others of the host."""
         volumes = [f"--volume={place}:{place}" for place in self.mounts]
         values = [f"--env={name}={value}" for name, value in {**variables, "HOME": "/tmp"}.items()]
         return [
-            str(self.tool), "run", *_FLAGS, "--tmpfs", "/tmp:rw,exec", *_user(), "--name", self.name,
-            "--pidfile", str(self.note),
+            str(self.tool), "run", *_FLAGS, "--tmpfs", "/tmp:rw,exec", *_user(self.tool.name), "--name", self.name,
             *volumes, *values, "--workdir", str(directory), "--entrypoint", "python", self.image, *arguments,
         ]  # fmt: skip
 
     def pid(self) -> int | None:
-        """The process as the host sees it; None before it is started."""
-        text = self.note.read_text() if self.note.exists() else ""
-        return int(text) if text else None
+        """The process as the host sees it; None before it is started. A question to the tool: ask once in a while."""
+        return process_id(self.tool, self.name)
 
     def remove(self) -> None:
         """End it, whatever it does."""
         remove_container(self.tool, self.name)
 
 
-def _user() -> list[str]:
-    """The user here. Without root the tool's own root is the user: its numbers have to be kept."""
+def _user(tool: str) -> list[str]:
+    """The user here. Without root podman's own root is the user: its numbers have to be kept."""
     given = [f"--user={os.getuid()}:{os.getgid()}"]
-    return given if os.getuid() == 0 else ["--userns=keep-id", *given]
+    return ["--userns=keep-id", *given] if tool == "podman" and os.getuid() else given
 
 
 def process_code(code: int) -> int:

@@ -57,7 +57,7 @@ def make_image(
 
     tag       churn:latest; the project's name otherwise
     base      an image with the run's Python; the official one of that version otherwise
-    tool      buildah or podman
+    tool      podman, docker or buildah: what is there otherwise, in this order
     progress  called with each line of the build
 
     The index that is asked, its password and certificates are those of this environment (UV_DEFAULT_INDEX,
@@ -72,7 +72,7 @@ def make_image(
     program = find_tool(_tools(tool), "build an image")
     tag = tag or f"{project.config.name}:latest"
     _build(program, directory, tag, progress)
-    digest = image_id(program, tag) or ""
+    digest = image_id(program, tag)
     _record(ledger, store, found, directory, digest)
     return Image(found, directory, tag, digest, program.name)
 
@@ -103,11 +103,18 @@ def _tools(asked: str | None) -> tuple[str, ...]:
 def _build(tool: Path, directory: Path, tag: str, progress: Callable[[str], None] | None) -> None:
     with _secrets() as secrets:
         run_tool(
-            tool, "build", "--layers", "--timestamp", str(source_date_epoch()), *secrets,
-            "--file", CONTAINERFILE, "--tag", tag, ".",
+            tool, "build", *_times(tool.name), *secrets, "--file", CONTAINERFILE, "--tag", tag, ".",
             directory=directory, what="the image was not built", hint=f"look into {directory}/{CONTAINERFILE}",
             progress=progress,
         )  # fmt: skip
+
+
+def _times(tool: str) -> tuple[str, ...]:
+    """The options that give files and history one time; Docker does it for the history alone."""
+    epoch = str(source_date_epoch())
+    if tool == "docker":
+        return ("--progress", "plain", "--build-arg", f"SOURCE_DATE_EPOCH={epoch}")
+    return ("--layers", "--timestamp", epoch)
 
 
 @contextmanager
