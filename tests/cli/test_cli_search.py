@@ -22,6 +22,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_trial_is_a_line_and_the_best_are_a_table(root: Path) -> None:
     said = (root / "said").read_text()
+    assert said.startswith("search: minimise cost (objective.kpis.")
     assert said.count("\ntrial ") == 5 + 1
     assert "5 trials (5 finished); 5 trials" in said
     assert "best: trial" in said

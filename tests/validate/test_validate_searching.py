@@ -9,7 +9,7 @@ from penstock.bundle import Target
 from penstock.errors import UsageError
 from penstock.project import Config, ProjectFile
 from penstock.train.search import Fold
-from penstock.validate import aim_of, judge_of
+from penstock.validate import aim_of, judge_of, searched_by
 
 BASE: dict[str, Any] = {
     "name": "x",
@@ -56,10 +56,24 @@ def test_another_metric_makes_the_kpi_a_bound() -> None:
     assert [each.metric for each in aim.limits] == ["ece", "cost", "recall"]
 
 
-def test_without_a_metric_nothing_can_be_searched_for() -> None:
-    objective = {**BASE["objective"], "kpis": []}
-    with pytest.raises(UsageError, match="a search needs a metric"):
-        aim_of(Config.model_validate({**BASE, "objective": objective}))
+def without_kpi(*, thresholds: dict[str, Any], gates: list[dict[str, Any]]) -> Config:
+    objective = {**BASE["objective"], "kpis": [], "thresholds": thresholds}
+    return Config.model_validate({**BASE, "objective": objective, "validate": {"gates": gates}})
+
+
+def test_without_a_kpi_the_first_bound_says_what_is_searched_by() -> None:
+    agreed = without_kpi(thresholds={"roc_auc": {"min": 0.7}, "ece": {"max": 0.1}}, gates=[])
+    assert searched_by(agreed) == ("roc_auc", "objective.thresholds.roc_auc")
+    assert [each.metric for each in aim_of(agreed).limits] == ["ece"]
+    gates = [{"metric": "recall", "min": 0.9, "severity": "warn"}, {"metric": "log_loss", "max": 0.6}]
+    assert searched_by(without_kpi(thresholds={}, gates=gates))[0] == "log_loss"
+
+
+def test_where_nothing_is_agreed_on_the_metrics_are_named() -> None:
+    with pytest.raises(UsageError, match="a search needs a metric") as raised:
+        aim_of(without_kpi(thresholds={}, gates=[{"metric": "recall", "min": 0.9, "slices": ["carrier"]}]))
+    assert "roc_auc" in str(raised.value.expected)
+    assert "train.search" in str(raised.value.hint)
 
 
 def test_a_fold_is_measured_as_the_gates_measure(tmp_path: Any) -> None:

@@ -11,7 +11,7 @@ from penstock.engine import Outcome, installed, open_pool
 from penstock.errors import UsageError
 from penstock.objective import require_objective
 from penstock.pipeline import plan as inputs
-from penstock.pipeline.turn import Listener, training_sets
+from penstock.pipeline.turn import Event, Listener, training_sets
 from penstock.project import ProjectFile, Search, Train, code_digest
 from penstock.train.search import Found, Plan, Rule, Space, Trial, make_folds, run_search
 
@@ -43,12 +43,15 @@ def search(
     from penstock.train import reap
     from penstock.train.cluster.folds import folds_in
     from penstock.train.search.study import load_optuna
-    from penstock.validate import aim_of, judge_of
+    from penstock.validate import aim_of, judge_of, searched_by
 
     train, _ = _sections(project)
     load_optuna()
     space, aim = Space.of(train), aim_of(project.config)
     _check_functions(project, space)
+    if on_event:
+        metric, written = searched_by(project.config)
+        on_event(Event("search", "done", result=f"{aim.goal} {metric} ({written})"))
     reap(ledger, store)
     variants = {name: _without(project, left_out) for name, left_out in space.feature_sets.items()}
     commits, made = training_sets(project, ledger, store, variants, on_event=on_event, progress=progress)

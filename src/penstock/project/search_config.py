@@ -95,7 +95,7 @@ class Search(Section):
     space: dict[str, Dimension] = Field(default={})  # for parameters of `train.function`
     algorithms: dict[Name, Algorithm] = Field(default={})  # other functions, each with a space of its own
     feature_sets: dict[Name, Names] = Field(default={})  # views and features to leave out; [] leaves out none
-    metric: str | None = None  # to be made as good as it can; by default that of the first KPI
+    metric: str | None = None  # to be made as good as it can; by default of the first KPI, or bound
     trials: int = Field(default=30, ge=1)  # at most
     timeout: Duration | None = None  # no trial starts later than this
     patience: int | None = Field(default=None, ge=1)  # stop after so many trials without a better one

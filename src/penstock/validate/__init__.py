@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.validate.metrics import METRICS, custom_metric, metrics_for
     from penstock.validate.model_card import card
     from penstock.validate.samples import decide_threshold
-    from penstock.validate.searching import aim_of, judge_of
+    from penstock.validate.searching import aim_of, judge_of, searched_by
     from penstock.validate.slices import Groups
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "metric_goals",
     "metrics_for",
     "open_sealed",
+    "searched_by",
     "verdict",
 ]
 
@@ -66,7 +67,7 @@ _MODULES = {
     "metrics": ("METRICS", "custom_metric", "metrics_for"),
     "model_card": ("card",),
     "samples": ("decide_threshold",),
-    "searching": ("aim_of", "judge_of"),
+    "searching": ("aim_of", "judge_of", "searched_by"),
     "slices": ("Groups",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

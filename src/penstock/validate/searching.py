@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import UsageError
 from penstock.project import Config, Objective, ProjectFile, load_function
 from penstock.train.search import Aim, Fold, Goal, Judge, Limit
-from penstock.validate.gates import gates_of, metric_goals
+from penstock.validate.gates import Gate, gates_of, metric_goals
 from penstock.validate.measuring import Array, Metric, Sample, measure
 from penstock.validate.metrics import METRICS, custom_metric, metrics_for
 from penstock.validate.samples import decide_threshold, truth
@@ -18,28 +18,55 @@ if TYPE_CHECKING:
 
 
 def aim_of(config: Config) -> Aim:
-    """What `train.search` searches for: its metric or that of the first KPI, within what the gates ask of all rows.
+    """What `train.search` searches for, within what the gates ask of all rows.
 
     Gates that compare, cut the rows or only warn are for the winner. UsageError when nothing is searched for.
     """
-    objective = config.objective
-    named = config.train.search.metric if config.train and config.train.search else None
-    if objective is None or not (named or objective.kpis):
-        raise UsageError("a search needs a metric", expected="a KPI in objective.kpis, or train.search.metric")
-    metric = named or objective.kpis[0].metric
-    goal = metric_goals(objective).get(metric)
+    metric, _ = searched_by(config)
+    assert config.objective is not None
+    goal = metric_goals(config.objective).get(metric)
     if goal not in ("minimise", "maximise"):
         raise UsageError(f"whether more or less {metric} is better is not known", where="train.search.metric")
     return Aim(metric, goal, tuple(_limits(config, metric, goal)))
 
 
+def searched_by(config: Config) -> tuple[str, str]:
+    """The metric to make as good as it can, and where it is written.
+
+    That of `train.search`, else of the first KPI, else of the first bound on all rows that has a better side.
+    UsageError, with the metrics that can be written, when there is none.
+    """
+    objective = config.objective
+    if config.train and config.train.search and config.train.search.metric:
+        return config.train.search.metric, "train.search.metric"
+    if objective and objective.kpis:
+        return objective.kpis[0].metric, f"objective.kpis.{objective.kpis[0].name}"
+    goals = metric_goals(objective) if objective else {}
+    for gate in _bounds(config):
+        if goals.get(gate.metric) in ("minimise", "maximise"):
+            return gate.metric, gate.origin
+    known = metrics_for(objective.target.task, costs=objective.costs is not None) if objective else ()
+    names = [metric.name for metric in known if goals.get(metric.name) in ("minimise", "maximise")]
+    raise UsageError(
+        "a search needs a metric: the objective has neither a KPI nor a bound on all rows",
+        where="train.search.metric",
+        expected=f"one of {', '.join(names)}" if names else "a KPI in objective.kpis",
+        hint=f"write `metric: {names[0]}` under train.search" if names else None,
+    )
+
+
 def _limits(config: Config, metric: str, goal: Goal) -> Iterator[Limit]:
     towards = "max" if goal == "minimise" else "min"
-    for gate in gates_of(config):
-        if gate.kind != "bound" or gate.slices or gate.severity != "block" or gate.rule not in ("min", "max"):
-            continue
+    for gate in _bounds(config):
         if (gate.metric, gate.rule) != (metric, towards):  # it goes that way anyway, as far as it can
             yield Limit(gate.name, gate.metric, "min" if gate.rule == "min" else "max", gate.limit)
+
+
+def _bounds(config: Config) -> Iterator[Gate]:
+    """The gates that every model keeps on all rows, by a number alone."""
+    for gate in gates_of(config):
+        if gate.kind == "bound" and not gate.slices and gate.severity == "block" and gate.rule in ("min", "max"):
+            yield gate
 
 
 def judge_of(project: ProjectFile, aim: Aim, target: "Target", labels: "pl.Series") -> Judge:
